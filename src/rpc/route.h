@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Routes as data: what a dialect adds to be served. Tables are static; the router compiles them at
+ * start-up and is immutable afterwards, so every loop reads it without a lock. */
+#ifndef RPC_ROUTE_H
+#define RPC_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fail.h"
+#include "base/log.h"
+#include "rpc/call.h"
+
+#define VERB(m)  (1u << (m))
+#define GET_VERB VERB(HTTP_GET) /* HEAD comes with it */
+
+/* Where a handler runs. */
+enum lane {
+    LANE_LOOP,   /* hot: from memory, no lock held, no system call */
+    LANE_WORKER, /* may read the store, block, burn CPU */
+    LANE_WRITE,  /* on the store's write lane, inside a savepoint; answered after the commit */
+};
+
+typedef int (*handler_fn)(struct call *c, struct fail *f);
+
+struct route {
+    const char *name; /* for logs and metrics: "admin.keys.create" */
+    const char *path; /* "/v1/keys/{id}", "/v1/things/{id:int}", "/protos/{rest:path}" */
+    uint32_t verbs;   /* VERB() bits */
+    uint32_t scope;   /* SCOPE_NONE: open; else every bit is needed */
+    enum lane lane;
+    handler_fn handler;
+    size_t body_limit;   /* 0: a body is refused when there is one */
+    size_t answer_limit; /* 0: 1 MiB */
+    const char *const *media; /* accepted request types, NULL-ended; NULL: any */
+    uint32_t flags;           /* ROUTE_... */
+};
+
+#define ROUTE_NO_LIMIT  (1u << 0) /* not counted by rate limits */
+#define ROUTE_NO_ACCESS (1u << 1) /* access line only at debug level (health probes) */
+
+/* A face: owns every path under its prefixes, also the unknown ones, and shapes their errors. */
+struct dialect {
+    const char *name;            /* "sumologic": log field, metric label, configuration prefix */
+    const char *const *prefixes; /* "/api/v1/", NULL-ended */
+    struct str content_type;     /* of answers: "application/json" */
+
+    /* Path hygiene before matching. */
+    uint32_t path_flags;
+
+    /* Writes the error's body to c->out and may set c->status, c->content_type and add fields.
+     * c->status is preset from f->code, or from HTTP (404, 405, 413, 415, 429). Also called when
+     * there is no route (c->route NULL) and no caller. Any thread. */
+    void (*error)(struct call *c, const struct fail *f);
+
+    /* Realm for WWW-Authenticate on 401; NULL: no such field. */
+    const char *realm;
+};
+
+#define PATH_COLLAPSE_SLASHES   (1u << 0)
+#define PATH_IGNORE_FINAL_SLASH (1u << 1)
+
+struct route_table {
+    const struct dialect *dialect;
+    const struct route *routes;
+    size_t count;
+    void *app; /* handed to the handlers as c->app */
+};
+
+struct router;
+
+enum route_match {
+    ROUTE_FOUND,
+    ROUTE_NO_PATH,     /* 404 */
+    ROUTE_NO_VERB,     /* 405; *allow lists the verbs there are */
+    ROUTE_BAD_ENCODING, /* 400: broken percent-encoding, NUL */
+};
+
+/* Checks the tables (duplicate or ambiguous templates, limits) and compiles them. Literal segments
+ * win over parameters, parameters over "{rest:path}". -1 with a message that names the route. */
+int router_new(const struct route_table *tables, size_t count, struct router **out,
+               struct fail *f) MUST_CHECK;
+void router_free(struct router **r);
+
+struct route_hit {
+    const struct route_table *table; /* set whenever a dialect owns the path, also on a miss */
+    const struct route *route;
+    struct str *params;
+    size_t param_count;
+    uint32_t allow;
+    size_t index; /* of the route among all routes, for arrays of counters */
+};
+
+enum route_match router_match(const struct router *r, struct arena *a, enum http_method method,
+                              struct str path, struct route_hit *hit);
+
+size_t router_route_count(const struct router *r);
+const struct route *router_route_at(const struct router *r, size_t index);
+
+#endif

@@ -39,6 +39,10 @@ struct route {
 
 #define ROUTE_NO_LIMIT  (1u << 0) /* not counted by rate limits */
 #define ROUTE_NO_ACCESS (1u << 1) /* access line only at debug level (health probes) */
+#define ROUTE_NO_GZIP   (1u << 2) /* the answer is never compressed */
+
+/* Which of the dialect's limit policies counts the route (limit.h); class 0 when not given. */
+#define ROUTE_LIMIT_CLASS(n) ((uint32_t)(n) << 8)
 
 /* A face: owns every path under its prefixes, also the unknown ones, and shapes their errors. */
 struct dialect {
@@ -56,6 +60,13 @@ struct dialect {
 
     /* Realm for WWW-Authenticate on 401; NULL: no such field. */
     const char *realm;
+
+    /* Optional. Loop thread, first thing once a route is found: reads what the envelope says (a
+     * deadline, a protocol version) into c. -1 refuses the call before its credential is looked at. */
+    int (*begin)(struct call *c, struct fail *f);
+
+    /* CREDENTIAL_FORM_ bits of credential.h; 0: all forms. */
+    uint32_t credential_forms;
 };
 
 #define PATH_COLLAPSE_SLASHES   (1u << 0)
@@ -88,7 +99,7 @@ struct route_hit {
     const struct route *route;
     struct str *params;
     size_t param_count;
-    uint32_t allow;
+    uint32_t allow; /* VERB() bits, HEAD with GET; set on ROUTE_NO_VERB */
     size_t index; /* of the route among all routes, for arrays of counters */
 };
 

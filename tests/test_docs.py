@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every command that README and docs show is run as it stands, but for the URL and the binary."""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PAGES = ["README.md", "docs/operations.md"]
+BLOCK = re.compile(r"^```sh\n(.*?)^```", re.S | re.M)
+BINARY = os.environ.get("MUSTER_BIN", str(ROOT / "build/release/muster"))
+
+
+def blocks(page):
+    return BLOCK.findall((ROOT / page).read_text())
+
+
+def urls(value):
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from urls(inner)
+
+
+@pytest.fixture
+def started(tmp_path):
+    """The server as `./dev run` starts it; under a sanitizer, the same command without the build."""
+    command = [str(ROOT / "dev"), "run"] if "build/release" in BINARY else [BINARY, "serve"]
+    log = (tmp_path / "log").open("wb")
+    process = subprocess.Popen([*command, "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
+                               stdout=log, stderr=log)
+    endpoints = tmp_path / "data/endpoints.json"
+    deadline = time.monotonic() + 120
+    while not (endpoints.exists() and endpoints.stat().st_size):
+        assert process.poll() is None, (tmp_path / "log").read_text()
+        assert time.monotonic() < deadline, "the server did not come up"
+        time.sleep(0.02)
+    found = [u for u in urls(json.loads(endpoints.read_text())) if u.startswith("http://")]
+    yield tmp_path, found[0].rstrip("/")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_shown_works(page, started):
+    folder, url = started
+    script = "".join(b for b in blocks(page) if not b.startswith("./dev run"))
+    assert script, f"{page} shows no command"
+    script = script.replace("http://127.0.0.1:8080", url).replace("build/release/muster", BINARY)
+    done = subprocess.run(["bash", "-c", "set -euo pipefail\nshopt -s expand_aliases\n" + script],
+                          cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, f"{script}\n--\n{done.stdout}\n--\n{done.stderr}"
+
+
+def test_readme_begins_with_the_one_command():
+    assert blocks("README.md")[0].strip() == "./dev run"
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"

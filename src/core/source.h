@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sources: pieces of configuration that one agent or hosted collector owns, deleted with it. Runs
+ * inside a transaction; rows live in its arena. */
+#ifndef CORE_SOURCE_H
+#define CORE_SOURCE_H
+
+#include "core/store.h"
+
+#define SOURCE_NAME_MAX 255
+#define SOURCE_TYPE_MAX 64
+#define SOURCE_BODY_MAX (1u << 20)
+
+/* src carries tenant, collector, type, name, body. ALREADY_EXISTS "name_taken" within the
+ * collector; NOT_FOUND "no_such_collector"; FAILED_PRECONDITION "no_sources" for kinds that hold
+ * none. */
+int source_create(struct store_tx *tx, const struct caller *by, struct source *src, struct fail *f)
+    MUST_CHECK;
+
+/* NOT_FOUND, reason "no_such_source". */
+int source_get(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t id,
+               struct source *out, struct fail *f) MUST_CHECK;
+int source_get_name(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str name,
+                    struct source *out, struct fail *f) MUST_CHECK;
+
+/* In order of id, from the first above `after`. */
+int source_list(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t after,
+                size_t limit, struct source **out, size_t *count, struct fail *f) MUST_CHECK;
+
+/* Replaces type, name and body. ABORTED "revision_mismatch"; revision 0: whatever it is. */
+int source_update(struct store_tx *tx, const struct caller *by, struct source *src, struct fail *f)
+    MUST_CHECK;
+int source_delete(struct store_tx *tx, const struct caller *by, uint64_t tenant, int64_t collector,
+                  int64_t id, int64_t revision, struct fail *f) MUST_CHECK;
+
+#endif

@@ -56,6 +56,10 @@ struct logger *logger_new(int fd, enum log_format format, enum log_level level,
                           const struct clock *clock) RETURNS_NONNULL;
 void logger_free(struct logger **l);
 void logger_set_level(struct logger *l, enum log_level level); /* any thread */
+
+/* Lines that the fd did not take: it was closed, full or too slow. Any thread. */
+uint64_t logger_dropped(const struct logger *l);
+
 int log_level_parse(struct str name, enum log_level *out) MUST_CHECK;
 
 /* One link of the chain; borrowed, must outlive the links below it. */

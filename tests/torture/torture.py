@@ -1,0 +1,500 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Kills the server again and again while clients write, and holds what it shows after each restart
+against what it acknowledged. Nothing that was acknowledged may be missing, nothing may be there by
+half, and `muster check` must find the data file in order each time.
+
+Keys and tenants are created, revoked and deleted over HTTP from many connections. The moment of a
+kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
+backup is streamed, while a tenant with many keys is deleted, during a drain, during start-up, and
+during the very first start, which migrates an empty data file to the present schema. The seed is
+printed; it repeats the choices, not the machine's timing."""
+import argparse
+import asyncio
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+
+import damage
+from model import Journal, Model, Seen, State
+from server import Broken, Failure, Server
+from wire import Connection, Lost
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+PAGE = 500
+FRESH_EVERY = 20      # rounds over one data directory; keeps each comparison short
+LIVE_KEYS = 400       # about as many keys are kept alive
+CASCADE = 40          # keys of a tenant that is deleted under a kill
+TOKENS = 60           # credentials tried in a comparison
+KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
+         "first start": 6}
+ROLES = {"admin": ["keys:read", "keys:write"], "editor": ["collectors:read", "collectors:write"],
+         "viewer": ["collectors:read"], "agent": ["agent"]}
+
+
+class Client:
+    """One connection that writes until it is told to stop or the server dies. It owns the tenants
+    it created and the keys in them, so that their changes have one order."""
+
+    def __init__(self, run, number, rng):
+        self.run = run
+        self.rng = rng
+        self.number = number
+        self.connection = None
+
+    async def work(self, stop):
+        try:
+            self.connection = await self.run.connection().open()
+            while not stop.is_set():
+                await self.one_change()
+        except Lost:
+            pass
+        finally:
+            if self.connection:
+                self.connection.close()
+
+    async def one_change(self):
+        model = self.run.model
+        mine = [t for t in model.tenants.values()
+                if t.state is State.THERE and t.name.startswith(f"t{self.number}-")]
+        crowded = self.run.live > LIVE_KEYS
+        choice = self.rng.random()
+        if choice < 0.04 and len(mine) < 3:
+            await self.create_tenant()
+        elif choice < 0.07 and mine:
+            await self.delete_tenant(self.rng.choice(mine))
+        elif choice < (0.65 if crowded else 0.3):
+            mine.append(model.tenants["default"])
+            keys = [k for k in self.rng.choice(mine).keys.values()
+                    if k.state is State.THERE and k.label.startswith(f"k{self.number}-")]
+            if keys:
+                await self.revoke(self.rng.choice(keys))
+        else:
+            mine.append(model.tenants["default"])
+            await self.create_key(self.rng.choice(mine).name)
+
+    async def change(self, thing, method, path, body=None):
+        """Sends one change; tells the model what was answered. Returns the answer, or None."""
+        try:
+            answer = await self.connection.request(method, path, body)
+        except Lost as lost:
+            if lost.status and 200 <= lost.status < 300:
+                self.run.model.acknowledge(thing)  # the promise was read, its body was not
+            raise
+        if 200 <= answer.status < 300:
+            return answer
+        if answer.status == 503:
+            self.run.unavailable += 1
+            self.run.model.refused(thing)
+            return None
+        raise Failure(f"{method} {path} {body} was answered {answer.status}: {answer.body[:300]!r}")
+
+    def acknowledged(self, thing, key_id=None, token=None):
+        self.run.model.acknowledge(thing, key_id, token)
+        self.run.count()
+
+    async def create_tenant(self):
+        tenant = self.run.model.intend_tenant(f"t{self.number}-{self.run.serial()}")
+        if await self.change(tenant, "POST", "/admin/v1/tenants", {"name": tenant.name}):
+            self.acknowledged(tenant)
+        return tenant
+
+    async def delete_tenant(self, tenant):
+        self.run.model.intend_end(tenant)
+        live = sum(key.state is State.THERE for key in tenant.keys.values())
+        if await self.change(tenant, "DELETE", f"/admin/v1/tenants/{tenant.name}"):
+            self.run.live -= live
+            self.acknowledged(tenant)
+
+    async def create_key(self, tenant):
+        role = self.rng.choice(list(ROLES))
+        expires = self.rng.choice([None, "2099-12-31T23:59:59Z"])
+        scopes = self.rng.choice([[], ROLES[role]])
+        key = self.run.model.intend_key(f"k{self.number}-{self.run.serial()}", tenant, role,
+                                        scopes, expires)
+        body = {"tenant": tenant, "label": key.label, "role": role}
+        if scopes:
+            body["scopes"] = scopes
+        if expires:
+            body["expires"] = expires
+        answer = await self.change(key, "POST", "/admin/v1/keys", body)
+        if answer:
+            made = answer.json()
+            self.run.live += 1
+            self.acknowledged(key, made["id"], made["token"])
+
+    async def revoke(self, key):
+        self.run.model.intend_end(key)
+        path = f"/admin/v1/keys/{key.id}?tenant={key.tenant}"
+        if await self.change(key, "DELETE", path):
+            self.run.live -= 1
+            self.acknowledged(key)
+
+
+class Run:
+    """One torture run: a row of rounds, each with one kill."""
+
+    def __init__(self, options, scratch):
+        self.options = options
+        self.scratch = pathlib.Path(scratch)
+        self.rng = random.Random(options.seed)
+        self.journal = Journal(self.scratch / "journal")
+        self.server = None
+        self.model = None
+        self.token = None
+        self.generation = 0
+        self.kills = Counter()
+        self.acknowledged = self.settled_there = self.settled_not = 0
+        self.unavailable = 0
+        self.live = 0
+        self.numbers = 0
+        self.goal = None
+        self.reached = None
+
+    # --- used by the clients ------------------------------------------------------------------
+
+    def connection(self, token=None):
+        return Connection(self.server.port, token or self.token)
+
+    def serial(self):
+        self.numbers += 1
+        return self.numbers
+
+    def count(self):
+        if self.goal is not None and self.model.acknowledged >= self.goal:
+            self.reached.set()
+
+    # --- rounds -------------------------------------------------------------------------------
+
+    async def fresh(self):
+        """A new data directory. Its first start may be killed, often at once, before it succeeds."""
+        self.generation += 1
+        self.collect()
+        if self.server:
+            shutil.rmtree(self.server.data)
+        pages = self.rng.choice(["100", "100", "4000"])
+        self.journal.note("fresh", generation=self.generation, checkpoint_pages=pages)
+        self.server = Server(self.options.bin, self.scratch / f"data{self.generation}",
+                             self.scratch / "log",
+                             ["--store-checkpoint-pages", pages, "--log-level", "warn"])
+        self.server.data.mkdir()
+        self.model = None
+
+    def collect(self):
+        if self.model:
+            self.acknowledged += self.model.acknowledged
+            self.settled_there += self.model.settled_there
+            self.settled_not += self.model.settled_not
+
+    async def first_start(self):
+        await self.server.start()
+        made = self.server.credentials()
+        self.token = made["token"]
+        self.model = Model(self.journal)
+        self.model.adopt_tenant(made["tenant"])
+        async with self.connection() as c:
+            rows = (await self.ask(c, "/admin/v1/keys?tenant=default"))["keys"]
+        if [row["id"] for row in rows] != [made["id"]]:
+            raise Failure(f"after the first start the keys are {rows}, the credentials {made}")
+        self.model.adopt_key(made["tenant"], rows[0]["label"], made["id"], made["token"],
+                             rows[0]["role"], rows[0].get("scopes") or [])
+        self.live = 1
+
+    def sleep(self, longest):
+        return asyncio.sleep(self.rng.random() ** 2 * longest)
+
+    async def round(self, kind):
+        """Starts the server, compares, lets clients write, kills it, has the data file checked."""
+        if kind in ("start", "first start"):
+            self.server.spawn()
+            await self.sleep(0.08)
+            self.kill(kind)
+            if self.model:
+                self.check()
+            return
+        await self.start()
+        self.journal.note("round", kind=kind)
+        await self.load(kind)
+        self.check()
+
+    async def start(self):
+        if self.model is None:
+            await self.first_start()
+        else:
+            await self.server.start()
+            await self.compare()
+
+    def kill(self, kind):
+        if self.server.ended_alone() and kind != "drain":
+            raise Failure(f"the server ended by itself: exit {self.server.process.returncode}")
+        self.server.kill()
+        self.kills[kind] += 1
+        self.journal.note("killed", kind=kind)
+
+    def check(self):
+        wrong = self.server.check()
+        if wrong:
+            raise Failure(wrong)
+
+    async def load(self, kind):
+        """Clients write until the moment of the kill."""
+        stop = asyncio.Event()
+        self.reached = asyncio.Event()
+        few = kind == "first writes"
+        self.goal = self.model.acknowledged + self.rng.randint(1, 10 if few else 600)
+        seed = self.rng.random()
+        clients = [Client(self, n, random.Random(f"{seed}/{n}"))
+                   for n in range(self.options.clients)]
+        tasks = [asyncio.create_task(client.work(stop)) for client in clients]
+        moment = asyncio.create_task(self.moment(kind, clients[0]))
+        try:
+            waiting = {moment, *tasks}
+            deadline = time.monotonic() + 60
+            while not moment.done():
+                done, waiting = await asyncio.wait(waiting, timeout=deadline - time.monotonic(),
+                                                   return_when=asyncio.FIRST_COMPLETED)
+                for task in done - {moment}:
+                    task.result()
+                if not done or (waiting == {moment} and kind != "drain"):
+                    raise Failure("the clients made no progress" if not done else
+                                  "the server dropped all clients before it was killed")
+            moment.result()
+            self.kill(kind)
+        finally:
+            stop.set()
+            moment.cancel()
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+            self.goal = None
+        for result in ended:
+            if isinstance(result, Exception):
+                raise result
+
+    async def moment(self, kind, client):
+        """Returns when it is time to kill."""
+        if kind == "backup":
+            await self.backup_in_part()
+        elif kind == "cascade":
+            await self.delete_crowded(client)
+        else:
+            await self.reached.wait()
+            if kind == "drain":
+                self.server.terminate()
+            await self.sleep(0.03 if kind == "drain" else 0.006)
+
+    async def backup_in_part(self):
+        """Streams a backup and returns somewhere on the way, or shortly after its end."""
+        await self.reached.wait()
+        async with self.connection() as c:
+            await c.send("GET", "/admin/v1/backup")
+            status, fields = await c.head()
+            if status != 200:
+                raise Failure(f"GET /admin/v1/backup was answered {status}")
+            left = self.rng.randint(0, 2 * self.server.data_file().stat().st_size)
+            async for piece in c.pieces(status, fields):
+                left -= len(piece)
+                if left <= 0:
+                    break
+        await self.sleep(0.004)
+
+    async def delete_crowded(self, other):
+        """Fills a tenant with keys, sends its deletion and returns at about the time it commits."""
+        client = Client(self, 999, other.rng)
+        try:
+            client.connection = await self.connection().open()
+            tenant = await client.create_tenant()
+            for _ in range(self.rng.randint(1, CASCADE)):
+                if tenant.state is State.THERE:
+                    await client.create_key(tenant.name)
+            if tenant.state is State.THERE:
+                self.model.intend_end(tenant)
+                await client.connection.send("DELETE", f"/admin/v1/tenants/{tenant.name}")
+                try:
+                    status, _ = await asyncio.wait_for(client.connection.head(),
+                                                       self.rng.random() ** 2 * 0.02)
+                    if status >= 300:
+                        raise Failure(f"deleting tenant {tenant.name} was answered {status}")
+                    self.model.acknowledge(tenant)
+                except asyncio.TimeoutError:
+                    pass
+        finally:
+            if client.connection:
+                client.connection.close()
+
+    # --- comparison ---------------------------------------------------------------------------
+
+    async def ask(self, connection, path):
+        answer = await connection.request("GET", path)
+        if answer.status != 200:
+            raise Failure(f"GET {path} was answered {answer.status}: {answer.body[:300]!r}")
+        return answer.json()
+
+    async def pages(self, connection, path, name):
+        rows, following = [], ""
+        joint = "&" if "?" in path else "?"
+        while True:
+            more = f"&after={following}" if following else ""
+            page = await self.ask(connection, f"{path}{joint}limit={PAGE}{more}")
+            rows += page[name]
+            following = page.get("next")
+            if not following:
+                return rows
+
+    async def tenant_seen(self, connection, tenant):
+        known = self.model.tenants.get(tenant)
+        keys = await self.pages(connection, f"/admin/v1/keys?tenant={tenant}", "keys")
+        events, after = [], known.events_after if known else 0
+        while True:
+            page = await self.ask(connection, f"/admin/v1/events?tenant={tenant}&after={after}"
+                                              f"&limit={PAGE}")
+            events += [(e["seq"], e["kind"], e["subject"]) for e in page["events"]]
+            if len(page["events"]) < PAGE:
+                return Seen(keys, events)
+            after = events[-1][0]
+
+    async def compare(self):
+        """Reads everything back and lets the model judge; then tries credentials."""
+        credentials = self.server.credentials()
+        if credentials["token"] != self.token:
+            raise Failure("the first credentials changed after a restart")
+        before = self.model.live_keys()
+        async with self.connection() as c:
+            names = [t["name"] for t in await self.pages(c, "/admin/v1/tenants", "tenants")]
+            seen = {name: await self.tenant_seen(c, name) for name in names}
+            lost, half = self.model.compare(seen)
+            if not lost and not half:
+                await self.try_credentials(c, before, half)
+        if lost or half:
+            raise Failure(f"{len(lost)} lost, {len(half)} half-applied:\n" +
+                          "\n".join(f"  {text}" for text in (lost + half)[:30]))
+        self.live = len(self.model.live_keys())
+
+    async def try_credentials(self, connection, before, half):
+        """Live keys open the door, revoked ones do not: what is in memory follows the store."""
+        after = {id(key) for key in self.model.live_keys()}
+        known = [key for tenant in self.model.tenants.values() for key in tenant.keys.values()
+                 if key.token] + [key for key in before if id(key) not in after and key.token]
+        for key in self.rng.sample(known, min(TOKENS, len(known))):
+            answer = await connection.request("GET", "/admin/v1/whoami", token=key.token)
+            wanted = id(key) in after
+            if (answer.status == 200) != wanted or answer.status not in (200, 401):
+                half.append(f"key {key.label} ({key.id}), {key.state.value}: its token is "
+                            f"answered {answer.status}")
+            elif wanted and answer.json()["tenant"] != key.tenant:
+                half.append(f"key {key.label} belongs to {answer.json()['tenant']}")
+
+    async def farewell(self):
+        """After the last kill: compare once more, and once more over a restored backup."""
+        await self.start()
+        copy = self.scratch / "restored"
+        copy.mkdir()
+        name = self.server.data_file().name
+        async with self.connection() as c:
+            await c.send("GET", "/admin/v1/backup")
+            status, fields = await c.head()
+            if status != 200:
+                raise Failure(f"GET /admin/v1/backup was answered {status}")
+            with open(copy / name, "wb") as file:
+                async for piece in c.pieces(status, fields):
+                    file.write(piece)
+        status = self.server.stop()
+        if status:
+            raise Failure(f"the server ended with {status} after SIGTERM")
+        self.check()
+        for path in self.server.data.iterdir():
+            if path.name in ("master.key", "first-credentials.json"):
+                shutil.copy2(path, copy / path.name)
+        wrong = self.server.check(copy / name)
+        if wrong:
+            raise Failure(f"the backup: {wrong}")
+        self.server.data = copy
+        self.model.forget_events()
+        await self.server.start()
+        await self.compare()
+        self.server.stop()
+
+    async def all_rounds(self):
+        began = time.monotonic()
+        kinds, weights = list(KINDS), list(KINDS.values())
+        while sum(self.kills.values()) < self.options.kills:
+            if time.monotonic() - began > self.options.seconds_budget:
+                raise Broken(f"{sum(self.kills.values())} of {self.options.kills} kills were done "
+                             f"in {self.options.seconds_budget} s")
+            kind = self.rng.choices(kinds, weights)[0]
+            if self.server is None or kind == "first start" \
+                    or self.rng.randrange(FRESH_EVERY) == 0:
+                await self.fresh()
+            try:
+                await self.round(kind)
+            except Lost as lost:
+                raise Failure("the server ended while it was compared") from lost
+            total = sum(self.kills.values())
+            if total % 25 == 0:
+                print(f"torture: {total} kills, "
+                      f"{self.acknowledged + (self.model.acknowledged if self.model else 0)} "
+                      f"acknowledged, {time.monotonic() - began:.0f} s", flush=True)
+        await self.farewell()
+        self.collect()
+        self.model = None
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items()))
+        print(f"torture: killed during: {kinds}")
+        print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
+              f"{self.settled_there} of them done; {self.unavailable} answers were 503")
+        print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "
+              "0 lost, 0 half-applied", flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200, help="how many kills (200)")
+    parser.add_argument("--seed", type=int, help="repeat the choices of a run (drawn at random)")
+    parser.add_argument("--clients", type=int, default=24, help="connections that write (24)")
+    parser.add_argument("--seconds-budget", type=int, default=900,
+                        help="give up when the kills take longer (900)")
+    parser.add_argument("--bin", default=os.environ.get("MUSTER_BIN",
+                                                        str(ROOT / "build/release/muster")),
+                        help="the server (MUSTER_BIN, else build/release/muster)")
+    parser.add_argument("--scratch", help="folder for data files (a temporary one under build/)")
+    parser.add_argument("--self-test", action="store_true",
+                        help="damage the data file on purpose and expect to notice it each time")
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(1 << 32)
+    if not (1 <= options.kills <= 1000000 and 1 <= options.clients <= 256):
+        parser.error("--kills is 1 to 1000000, --clients 1 to 256")
+    return options
+
+
+def main():
+    options = arguments()
+    if not os.access(options.bin, os.X_OK):
+        print(f"torture: {options.bin} is not there: run `./dev build` first")
+        return 2
+    base = pathlib.Path(options.scratch or ROOT / "build")
+    base.mkdir(parents=True, exist_ok=True)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="torture-", dir=base))
+    print(f"torture: seed {options.seed}, {options.clients} clients, {options.bin}", flush=True)
+    run = Run(options, scratch)
+    try:
+        asyncio.run(damage.self_test(run) if options.self_test else run.all_rounds())
+    except (Failure, Broken) as failed:
+        kills = sum(run.kills.values())
+        run.collect()
+        print(f"torture: FAILED after {kills} kills, {run.acknowledged} acknowledged, "
+              f"seed {options.seed}\n{failed}\ntorture: everything is kept in {scratch}")
+        return 1
+    finally:
+        if run.server:
+            run.server.kill()
+        run.journal.close()
+    shutil.rmtree(scratch)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

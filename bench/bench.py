@@ -16,7 +16,7 @@ import time
 import idle
 import load
 import report
-from procs import Muster, Nginx, Trouble, memory_kib
+from procs import Muster, Nginx, Trouble, memory_kib, raise_file_limit
 from report import Series, Target, table
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -44,8 +44,8 @@ class Bench:
         self.sections = []
         self.targets = []
 
-    def muster(self, name, cores=None, flags=(), files=None):
-        return Muster(self.options.bin, self.scratch / name, cores, flags, files)
+    def muster(self, name, cores=None, flags=()):
+        return Muster(self.options.bin, self.scratch / name, cores, flags)
 
     def section(self, title, text):
         self.sections.append((title, text))
@@ -207,8 +207,8 @@ class Bench:
                             "bytes each, Pss"), rows))
 
     def _idle(self, name, http2, count):
-        muster = self.muster(f"idle-{int(http2)}", flags=["--timeouts-idle", "1h"],
-                             files=32768)
+        raise_file_limit(count + 1000)  # ours; the server inherits it
+        muster = self.muster(f"idle-{int(http2)}", flags=["--timeouts-idle", "1h"])
         held = []
         try:
             muster.start()
@@ -245,7 +245,10 @@ class Bench:
         finally:
             muster.forget()
         stripped = self.scratch / "muster.stripped"
-        subprocess.run(["strip", "-o", stripped, self.options.bin], check=True)
+        ended = subprocess.run(["strip", "-o", stripped, self.options.bin], capture_output=True,
+                               text=True, check=False)
+        if ended.returncode:
+            raise Trouble(ended.stderr.strip())
         size = stripped.stat().st_size
         self.section("Start-up and size", table(
             ("what", "value"),

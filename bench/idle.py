@@ -2,7 +2,6 @@
 """Many idle connections to one server: each has made one request and then says nothing. Opened one
 after the other, so no backlog overflows; client addresses vary so that ports do not run short."""
 import errno
-import resource
 import socket
 import struct
 import time
@@ -75,19 +74,8 @@ def ask_http2(sock, path):
             answered = True
 
 
-def raise_file_limit(wanted):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= wanted:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
-    except (ValueError, PermissionError) as refused:
-        raise Trouble(f"{wanted} open files are needed (ulimit -n): {refused}") from refused
-
-
 def hold(port, count, http2, path=b"/livez"):
     """Opens the connections and returns them; the caller closes them."""
-    raise_file_limit(count + 1000)
     ask = ask_http2 if http2 else ask_http1
     held = []
     try:

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -35,6 +36,15 @@ def memory_kib(pid):
     return found
 
 
+def raise_file_limit(wanted):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
+        except (ValueError, PermissionError) as refused:
+            raise Trouble(f"{wanted} open files are needed (ulimit -n): {refused}") from refused
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -56,21 +66,15 @@ def first_url(value):
 class Muster:
     """One `muster serve` over one data directory."""
 
-    def __init__(self, binary, folder, cores=None, flags=(), files=None):
+    def __init__(self, binary, folder, cores=None, flags=()):
         self.binary = binary
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.cores = cores
         self.flags = list(flags)
-        self.files = files
         self.process = None
         self.port = None
         self.folder.mkdir(parents=True, exist_ok=True)
-
-    def _limits(self):
-        if self.files:
-            import resource
-            resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
 
     def start(self):
         """Starts it and returns the seconds from exec to the first good answer of /livez."""
@@ -81,7 +85,7 @@ class Muster:
         with open(self.folder / "log", "ab") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, preexec_fn=self._limits)
+                                            stderr=log)
         while time.monotonic() - began < READY_SECONDS:
             if self.process.poll() is not None:
                 break
@@ -135,10 +139,9 @@ NGINX = """
 daemon off;
 master_process on;
 worker_processes 1;
-worker_rlimit_nofile 65536;
 error_log error.log warn;
 pid nginx.pid;
-events {{ worker_connections 32768; }}
+events {{ worker_connections 4096; }}
 http {{
     client_body_temp_path body;
     proxy_temp_path proxy;

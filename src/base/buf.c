@@ -39,11 +39,9 @@ static void overflow(struct buf *b)
 
 static void grow(struct buf *b, size_t need)
 {
-    size_t cap = MAX(CAP_MIN_BYTES, need);
+    size_t twice = b->cap <= b->max / 2 ? 2 * b->cap : b->max;
+    size_t cap = MAX(need, MIN(MAX(twice, CAP_MIN_BYTES), b->max));
 
-    if (b->cap <= b->max / 2)
-        cap = MAX(cap, 2 * b->cap);
-    cap = MAX(need, MIN(cap, b->max));
     if (!b->arena) {
         b->data = heap_realloc(b->data, cap);
     } else {

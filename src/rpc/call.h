@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One call as a handler sees it: decoded route parameters, the caller, a place for the answer. Owned
- * by one thread at a time (loop, worker or write lane); lives as long as its exchange. Handlers are
- * plain synchronous code: they return 0 after filling in the answer, or -1 after filling in f. */
+/* One call as a handler sees it: decoded route parameters, the caller, a place for the answer.
+ * Owned by one thread at a time (loop, worker or write lane); lives as long as its exchange.
+ * Handlers are plain synchronous code: they return 0 after filling in the answer, or -1 after
+ * filling in f. */
 #ifndef RPC_CALL_H
 #define RPC_CALL_H
 

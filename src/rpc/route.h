@@ -26,13 +26,17 @@ typedef int (*handler_fn)(struct call *c, struct fail *f);
 
 struct route {
     const char *name; /* for logs and metrics: "admin.keys.create" */
-    const char *path; /* "/v1/keys/{id}", "/v1/things/{id:int}", "/protos/{rest:path}" */
-    uint32_t verbs;   /* VERB() bits */
-    uint32_t scope;   /* SCOPE_NONE: open; else every bit is needed */
+
+    /* "/v1/keys/{id}", "/v1/things/{id:int}" (positive, 64 bits), "/v1/keys/{id}:renew",
+     * "/protos/{rest:path}" (all that follows). Without the first slash it is relative to each of
+     * the dialect's prefixes. Literals compare byte for byte with the path as it was sent. */
+    const char *path;
+    uint32_t verbs; /* VERB() bits */
+    uint32_t scope; /* SCOPE_NONE: open; else every bit is needed */
     enum lane lane;
     handler_fn handler;
-    size_t body_limit;   /* 0: a body is refused when there is one */
-    size_t answer_limit; /* 0: 1 MiB */
+    size_t body_limit;        /* 0: a body is refused when there is one */
+    size_t answer_limit;      /* 0: 1 MiB */
     const char *const *media; /* accepted request types, NULL-ended; NULL: any */
     uint32_t flags;           /* ROUTE_... */
 };
@@ -62,7 +66,7 @@ struct dialect {
     const char *realm;
 
     /* Optional. Loop thread, first thing once a route is found: reads what the envelope says (a
-     * deadline, a protocol version) into c. -1 refuses the call before its credential is looked at. */
+     * deadline, a protocol version) into c. -1 refuses the call before its credential is seen. */
     int (*begin)(struct call *c, struct fail *f);
 
     /* CREDENTIAL_FORM_ bits of credential.h; 0: all forms. */
@@ -71,6 +75,7 @@ struct dialect {
 
 #define PATH_COLLAPSE_SLASHES   (1u << 0)
 #define PATH_IGNORE_FINAL_SLASH (1u << 1)
+#define PATH_QUERY_IS_BYTES     (1u << 2) /* query values may decode to NUL or no UTF-8 */
 
 struct route_table {
     const struct dialect *dialect;
@@ -83,15 +88,15 @@ struct router;
 
 enum route_match {
     ROUTE_FOUND,
-    ROUTE_NO_PATH,     /* 404 */
-    ROUTE_NO_VERB,     /* 405; *allow lists the verbs there are */
-    ROUTE_BAD_ENCODING, /* 400: broken percent-encoding, NUL */
+    ROUTE_NO_PATH,      /* 404 */
+    ROUTE_NO_VERB,      /* 405; *allow lists the verbs there are */
+    ROUTE_BAD_ENCODING, /* 400: a parameter with broken percent-encoding, NUL, or not UTF-8 */
 };
 
 /* Checks the tables (duplicate or ambiguous templates, limits) and compiles them. Literal segments
  * win over parameters, parameters over "{rest:path}". -1 with a message that names the route. */
-int router_new(const struct route_table *tables, size_t count, struct router **out,
-               struct fail *f) MUST_CHECK;
+int router_new(const struct route_table *tables, size_t count, struct router **out, struct fail *f)
+    MUST_CHECK;
 void router_free(struct router **r);
 
 struct route_hit {
@@ -100,12 +105,17 @@ struct route_hit {
     struct str *params;
     size_t param_count;
     uint32_t allow; /* VERB() bits, HEAD with GET; set on ROUTE_NO_VERB */
-    size_t index; /* of the route among all routes, for arrays of counters */
+    size_t index;   /* of the route among all routes, for arrays of counters */
 };
 
 enum route_match router_match(const struct router *r, struct arena *a, enum http_method method,
                               struct str path, struct route_hit *hit);
 
+/* The first table of the dialect that owns a path, whatever is served there; NULL when none does.
+ */
+const struct route_table *router_owner(const struct router *r, struct str path);
+
+const struct route_table *router_table_at(const struct router *r, size_t index);
 size_t router_route_count(const struct router *r);
 const struct route *router_route_at(const struct router *r, size_t index);
 

@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The service: takes an exchange from its head to its answer, by way of the lane that its route
+ * names. accept.c refuses, reply.c shapes, record.c remembers. */
+#include "rpc/dispatch.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "rpc/exchange.h"
+
+static const struct caller nobody;
+
+/* --- the end of every path --- */
+
+/* Loop thread. */
+static void go_home(struct http_x *x)
+{
+    struct exchange *ex = x->user;
+
+    if (ex->dropped && ex->dropped->ops->close)
+        ex->dropped->ops->close(ex->dropped);
+    ex->dropped = NULL;
+    http_answer(x);
+}
+
+/* Loop thread: the answer is ex->fail. */
+static void refuse_now(struct exchange *ex, int status)
+{
+    reply_error(ex, status);
+    go_home(ex->call.x);
+}
+
+/* --- handlers --- */
+
+static bool deadline_is_over(struct exchange *ex, int64_t now)
+{
+    if (now <= ex->call.deadline_us)
+        return false;
+    IGNORE(fail_reason(&ex->fail, CODE_DEADLINE_EXCEEDED, "deadline",
+                       "the request's time was over before its turn came"));
+    return true;
+}
+
+/* On the lane of the route; 0 or -1 with *f. */
+static int handler_run(struct exchange *ex, struct fail *f)
+{
+    const struct route *route = ex->info->route;
+
+    reply_reset(ex);
+    if (route->handler(&ex->call, f) < 0) {
+        assert(f->code != CODE_OK);
+        return -1;
+    }
+    return 0;
+}
+
+/* A mistake of ours leaves a trace with its details; the client's own mistakes do not. */
+static void log_failure(const struct exchange *ex)
+{
+    const struct fail *f = &ex->fail;
+
+    if (f->code == CODE_INTERNAL || f->code == CODE_UNKNOWN || f->code == CODE_DATA_LOSS)
+        log_error(&ex->call.log, "request failed", KV_STR("rpc_code", code_name(f->code)),
+                  KV_STR("message", f->message), KV_STR("detail", f->detail));
+    else if (f->detail[0] != '\0')
+        log_info(&ex->call.log, "request refused", KV_STR("rpc_code", code_name(f->code)),
+                 KV_STR("message", f->message), KV_STR("detail", f->detail));
+}
+
+static void shape_outcome(struct exchange *ex, int result, int status, bool may_compress)
+{
+    if (result == 0) {
+        reply_success(ex, may_compress);
+        return;
+    }
+    log_failure(ex);
+    reply_error(ex, status);
+}
+
+static void run_on_loop(struct exchange *ex)
+{
+    int rc = handler_run(ex, &ex->fail);
+
+    shape_outcome(ex, rc, 0, true);
+    go_home(ex->call.x);
+}
+
+/* --- the worker lane --- */
+
+static void overloaded(struct exchange *ex)
+{
+    IGNORE(fail_reason(&ex->fail, CODE_UNAVAILABLE, "overloaded",
+                       "the server has too much to do: try again"));
+}
+
+static void worker_run(struct work *w)
+{
+    struct exchange *ex = CONTAINER_OF(w, struct exchange, work);
+    int64_t now = clock_mono_us(ex->d->host->clock);
+    int status = 0, rc = -1;
+
+    ex->call.queue_wait_us = now - ex->queued_us;
+    histogram_observe(ex->d->worker_wait, (double)ex->call.queue_wait_us / 1e6);
+    if (!deadline_is_over(ex, now) && accept_body(ex, &status) == 0)
+        rc = handler_run(ex, &ex->fail);
+    shape_outcome(ex, rc, status, true);
+    http_post(ex->call.x, go_home);
+}
+
+static void work_queue(struct exchange *ex, void (*run)(struct work *w))
+{
+    ex->queued_us = clock_mono_us(ex->d->host->clock);
+    ex->work.run = run;
+    if (workers_submit(ex->d->host->workers, &ex->work) < 0) {
+        overloaded(ex);
+        refuse_now(ex, 0);
+    }
+}
+
+/* --- the write lane --- */
+
+static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
+{
+    struct exchange *ex = CONTAINER_OF(w, struct exchange, write);
+    int64_t now = clock_mono_us(ex->d->host->clock);
+
+    if (ex->started_us == 0) {
+        ex->started_us = now;
+        ex->call.queue_wait_us = now - ex->queued_us;
+        histogram_observe(ex->d->write_wait, (double)ex->call.queue_wait_us / 1e6);
+    }
+    if (deadline_is_over(ex, now)) {
+        *f = ex->fail;
+        return -1;
+    }
+    ex->call.tx = tx;
+
+    int rc = handler_run(ex, f);
+
+    ex->call.tx = NULL;
+    return rc;
+}
+
+/* Loop thread. The answer is made here so that the lane goes on to its next job. */
+static void write_home(struct http_x *x)
+{
+    struct exchange *ex = x->user;
+
+    shape_outcome(ex, ex->fail.code == CODE_OK ? 0 : -1, 0, false);
+    go_home(x);
+}
+
+static void write_done(struct rpc_write *w, int result, const struct fail *f)
+{
+    struct exchange *ex = CONTAINER_OF(w, struct exchange, write);
+
+    if (ex->started_us != 0)
+        ex->call.store_us = clock_mono_us(ex->d->host->clock) - ex->started_us;
+    ex->fail = (struct fail){0};
+    if (result < 0) {
+        ex->fail = *f;
+        if (ex->fail.code == CODE_OK) /* the outcome must not look like success */
+            ex->fail.code = CODE_UNAVAILABLE;
+    }
+    http_post(ex->call.x, write_home);
+}
+
+/* Loop or worker; -1: refused, ex->fail says why. */
+static int write_submit(struct exchange *ex)
+{
+    struct rpc_host *host = ex->d->host;
+
+    ex->queued_us = clock_mono_us(host->clock);
+    ex->write = (struct rpc_write){.run = write_run, .done = write_done, .arena = ex->call.arena};
+    return host->ops->submit_write(host, &ex->write, &ex->fail);
+}
+
+/* A compressed body is unpacked by a worker: neither the loop nor the lane has time for it. */
+static void inflate_then_write(struct work *w)
+{
+    struct exchange *ex = CONTAINER_OF(w, struct exchange, work);
+    int status = 0;
+
+    if (accept_body(ex, &status) == 0 && write_submit(ex) == 0)
+        return;
+    reply_error(ex, status);
+    http_post(ex->call.x, go_home);
+}
+
+static void run_on_lane(struct exchange *ex)
+{
+    int status = 0;
+
+    if (ex->gzipped && ex->d->host->workers) {
+        work_queue(ex, inflate_then_write);
+        return;
+    }
+    if (accept_body(ex, &status) < 0 || write_submit(ex) < 0)
+        refuse_now(ex, status);
+}
+
+/* --- the service --- */
+
+static struct route_info *miss_of(struct dispatch *d, const struct dialect *dialect)
+{
+    for (size_t i = 0; i < d->miss_count; i++)
+        if (d->misses[i].dialect == dialect)
+            return &d->misses[i];
+    abort(); /* dispatch_new() made one for each */
+}
+
+/* The first steps, also when net refuses a request before its head came to us. */
+static struct exchange *exchange_begin(struct http_x *x, const struct route_table *table)
+{
+    struct dispatch *d = x->service->ctx;
+    struct exchange *ex = arena_new_type(x->arena, struct exchange);
+    struct call *c = &ex->call;
+
+    x->user = ex;
+    ex->d = d;
+    ex->info = miss_of(d, table->dialect);
+    ex->caller = nobody;
+    c->arena = x->arena;
+    c->x = x;
+    c->caller = &ex->caller;
+    c->app = table->app;
+    c->deadline_us =
+        d->host->deadline_ms > 0 ? x->req.started_us + d->host->deadline_ms * 1000 : INT64_MAX;
+    c->request_id = request_id_take(ex);
+    ex->context[0] = KV_SLICE("request_id", c->request_id);
+    ex->context[1] = KV_SLICE("route", ex->info->label);
+    c->log = (struct log){
+        .out = d->host->log.out, .parent = &d->host->log, .kvs = ex->context, .count = 2};
+    gauge_add(d->in_flight, 1);
+    return ex;
+}
+
+static void exchange_route(struct exchange *ex, const struct route_hit *hit)
+{
+    struct call *c = &ex->call;
+
+    ex->info = &ex->d->routes[hit->index];
+    ex->context[1] = KV_SLICE("route", ex->info->label);
+    c->route = hit->route;
+    c->app = hit->table->app;
+    c->params = hit->params;
+    c->param_count = hit->param_count;
+}
+
+static void refuse_match(struct exchange *ex, enum route_match match, uint32_t allow)
+{
+    switch (match) {
+    case ROUTE_FOUND: abort();
+    case ROUTE_NO_PATH:
+        IGNORE(fail_reason(&ex->fail, CODE_NOT_FOUND, "no_such_path", "there is no such path"));
+        refuse_now(ex, 404);
+        return;
+    case ROUTE_NO_VERB:
+        ex->allow = allow;
+        IGNORE(fail_reason(&ex->fail, CODE_UNIMPLEMENTED, "no_such_verb",
+                           "this path does not serve that method"));
+        refuse_now(ex, 405);
+        return;
+    case ROUTE_BAD_ENCODING:
+        IGNORE(fail_reason(&ex->fail, CODE_INVALID_ARGUMENT, "bad_path",
+                           "the path is not percent-encoded UTF-8 text"));
+        refuse_now(ex, 400);
+        return;
+    }
+}
+
+/* Everything that the head alone decides, cheapest for the honest client first. */
+static int head_check(struct exchange *ex, int *status)
+{
+    const struct dialect *dialect = ex->info->dialect;
+
+    if (dialect->begin && dialect->begin(&ex->call, &ex->fail) < 0)
+        return -1;
+    if (accept_query(ex) < 0 || accept_caller(ex) < 0 || accept_media(ex, status) < 0 ||
+        accept_coding(ex, status) < 0 || accept_length(ex, status) < 0 || accept_rate(ex) < 0)
+        return -1;
+    return 0;
+}
+
+static void service_head(struct http_x *x)
+{
+    struct dispatch *d = x->service->ctx;
+    struct route_hit hit;
+    enum route_match match = router_match(d->router, x->arena, x->req.method, x->req.path, &hit);
+    struct exchange *ex = exchange_begin(x, hit.table ? hit.table : d->fallback);
+    int status = 0;
+
+    if (match != ROUTE_FOUND) {
+        refuse_match(ex, match, hit.allow);
+        return;
+    }
+    exchange_route(ex, &hit);
+    if (head_check(ex, &status) < 0) {
+        refuse_now(ex, status);
+        return;
+    }
+    x->body_mode = HTTP_BODY_BUFFER;
+    x->body_limit = ex->info->route->body_limit;
+}
+
+static void service_ready(struct http_x *x)
+{
+    struct exchange *ex = x->user;
+    int status = 0;
+
+    switch (ex->info->route->lane) {
+    case LANE_LOOP:
+        if (accept_body(ex, &status) < 0)
+            refuse_now(ex, status);
+        else
+            run_on_loop(ex);
+        return;
+    case LANE_WORKER: work_queue(ex, worker_run); return;
+    case LANE_WRITE: run_on_lane(ex); return;
+    }
+}
+
+static const struct {
+    enum http_refusal why;
+    int status;
+    enum code code;
+    const char *reason;
+} refusals[] = {
+    {HTTP_REFUSE_MALFORMED, 400, CODE_INVALID_ARGUMENT, "malformed"},
+    {HTTP_REFUSE_URI_TOO_LONG, 414, CODE_INVALID_ARGUMENT, "uri_too_long"},
+    {HTTP_REFUSE_FIELDS_TOO_LARGE, 431, CODE_INVALID_ARGUMENT, "fields_too_large"},
+    {HTTP_REFUSE_BODY_TOO_LARGE, 413, CODE_RESOURCE_EXHAUSTED, "body_too_large"},
+    {HTTP_REFUSE_TIMEOUT, 408, CODE_DEADLINE_EXCEEDED, "timeout"},
+    {HTTP_REFUSE_VERSION, 505, CODE_UNIMPLEMENTED, "version"},
+    {HTTP_REFUSE_EXPECTATION, 417, CODE_INVALID_ARGUMENT, "expectation"},
+    {HTTP_REFUSE_NOT_IMPLEMENTED, 501, CODE_UNIMPLEMENTED, "not_implemented"},
+    {HTTP_REFUSE_MISDIRECTED, 421, CODE_INVALID_ARGUMENT, "misdirected"},
+};
+
+static void service_refuse(struct http_x *x, enum http_refusal why, const char *message)
+{
+    struct dispatch *d = x->service->ctx;
+    struct exchange *ex = x->user;
+
+    if (!ex) {
+        const struct route_table *owner = router_owner(d->router, x->req.path);
+
+        ex = exchange_begin(x, owner ? owner : d->fallback);
+    }
+    for (size_t i = 0; i < COUNTOF(refusals); i++) {
+        if (refusals[i].why != why)
+            continue;
+        IGNORE(fail_reason(&ex->fail, refusals[i].code, refusals[i].reason, "%s", message));
+        refuse_now(ex, refusals[i].status);
+        return;
+    }
+    abort(); /* the table has them all */
+}
+
+static void service_sent(struct http_x *x)
+{
+    struct exchange *ex = x->user;
+
+    if (!ex)
+        return;
+    if (ex->d->host->limits)
+        limits_release(ex->d->host->limits, &ex->lease);
+    record_sent(ex);
+}
+
+/* --- start-up --- */
+
+static int host_check(const struct rpc_host *host, const struct route *route, struct fail *f)
+{
+    if (route->lane == LANE_WORKER && !host->workers)
+        return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: there are no workers", route->name);
+    if (route->lane == LANE_WRITE && !host->ops->submit_write)
+        return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: there is no write lane", route->name);
+    if (route->media && !route->media[0])
+        return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: no media type is accepted",
+                        route->name);
+    return 0;
+}
+
+static void info_series(struct dispatch *d, struct route_info *info)
+{
+    struct str labels = arena_printf(d->arena, "route=\"%.*s\"", STR_ARG(info->label));
+
+    info->seconds = metrics_histogram(d->host->metrics, "muster_http_request_seconds",
+                                      "From the complete head to the last byte of the answer.",
+                                      arena_cstr(d->arena, labels), NULL, 0);
+}
+
+static void miss_add(struct dispatch *d, const struct dialect *dialect)
+{
+    for (size_t i = 0; i < d->miss_count; i++)
+        if (d->misses[i].dialect == dialect)
+            return;
+
+    struct route_info *info = &d->misses[d->miss_count++];
+
+    info->dialect = dialect;
+    info->label = arena_printf(d->arena, "%s.unmatched", dialect->name);
+    info_series(d, info);
+}
+
+static int infos_make(struct dispatch *d, struct fail *f)
+{
+    d->route_count = router_route_count(d->router);
+    d->routes = arena_new_array(d->arena, struct route_info, d->route_count + 1);
+    d->misses = arena_new_array(d->arena, struct route_info, d->route_count + 1);
+    for (size_t i = 0; i < d->route_count; i++) {
+        const struct route *route = router_route_at(d->router, i);
+        struct route_info *info = &d->routes[i];
+
+        info->dialect = router_table_at(d->router, i)->dialect;
+        info->route = route;
+        info->label = str_of(route->name);
+        if (host_check(d->host, route, f) < 0)
+            return -1;
+        if (d->host->limits && limits_slot(d->host->limits, info->dialect->name,
+                                           (route->flags >> 8) & 0xff, &info->limit_slot, f) < 0)
+            return -1;
+        info_series(d, info);
+        miss_add(d, info->dialect);
+    }
+    miss_add(d, d->fallback->dialect);
+    return 0;
+}
+
+static void lanes_series(struct dispatch *d)
+{
+    struct metrics *m = d->host->metrics;
+    static const char name[] = "muster_queue_wait_seconds";
+    static const char help[] = "From being queued for a lane to its turn.";
+
+    d->in_flight = metrics_gauge(m, "muster_http_in_flight", "Requests being answered.", "");
+    d->worker_wait = metrics_histogram(m, name, help, "lane=\"worker\"", NULL, 0);
+    d->write_wait = metrics_histogram(m, name, help, "lane=\"write\"", NULL, 0);
+}
+
+int dispatch_new(struct rpc_host *host, const struct router *router, struct dispatch **out,
+                 struct fail *f)
+{
+    struct arena *a = arena_new(65536);
+    struct dispatch *d = arena_new_type(a, struct dispatch);
+
+    d->arena = a;
+    d->host = host;
+    d->router = router;
+    d->fallback = router_owner(router, STR("/"));
+    if (!d->fallback) {
+        IGNORE(fail_set(f, CODE_INVALID_ARGUMENT, "no dialect owns the prefix /"));
+        arena_free(&a);
+        return -1;
+    }
+    if (infos_make(d, f) < 0) {
+        arena_free(&a);
+        return -1;
+    }
+    lanes_series(d);
+    d->coders = coders_new();
+    d->service = (struct http_service){
+        .ctx = d,
+        .head = service_head,
+        .ready = service_ready,
+        .refuse = service_refuse,
+        .sent = service_sent,
+    };
+    *out = d;
+    return 0;
+}
+
+void dispatch_free(struct dispatch **d)
+{
+    if (*d) {
+        struct arena *a = (*d)->arena;
+
+        coders_free(&(*d)->coders);
+        arena_free(&a);
+    }
+    *d = NULL;
+}
+
+const struct http_service *dispatch_service(struct dispatch *d)
+{
+    return &d->service;
+}

@@ -4,9 +4,13 @@ import asyncio
 import json
 import os
 import pathlib
+import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import time
+from contextlib import closing
 
 import wire
 
@@ -105,6 +109,23 @@ class Server:
         if len(found) != 1:
             raise Broken(f"{self.data} holds {len(found)} data files, not one: {found}")
         return found[0]
+
+    def stage(self):
+        """How far a first start came, read from a copy so that the crash's traces stay."""
+        with tempfile.TemporaryDirectory(dir=self.data.parent) as folder:
+            for path in self.data.iterdir():
+                if path.is_file():
+                    shutil.copy2(path, folder)
+            files = [path for path in pathlib.Path(folder).iterdir()
+                     if path.stat().st_size and path.suffix == ".db"]
+            if not files:
+                return "no data file"
+            with closing(sqlite3.connect(files[0])) as database:
+                if not database.execute("select count(*) from sqlite_master").fetchone()[0]:
+                    return "no tables"
+                if not database.execute("select count(*) from tenants").fetchone()[0]:
+                    return "no tenant"
+        return "all in place"
 
     def check(self, path=None):
         """`muster check` on the stopped server's data file; says what is wrong, or None."""

@@ -32,7 +32,7 @@ LIVE_KEYS = 400       # about as many keys are kept alive
 CASCADE = 40          # keys of a tenant that is deleted under a kill
 TOKENS = 60           # credentials tried in a comparison
 KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
-         "first start": 6}
+         "first start": 12}
 ROLES = {"admin": ["keys:read", "keys:write"], "editor": ["collectors:read", "collectors:write"],
          "viewer": ["collectors:read"], "agent": ["agent"]}
 
@@ -149,6 +149,8 @@ class Run:
         self.token = None
         self.generation = 0
         self.kills = Counter()
+        self.stages = Counter()                     # how far the first starts were when killed
+        self.starting = {False: 0.05, True: 0.05}   # seconds that a first and a later start take
         self.acknowledged = self.settled_there = self.settled_not = 0
         self.unavailable = 0
         self.live = 0
@@ -192,7 +194,6 @@ class Run:
             self.settled_not += self.model.settled_not
 
     async def first_start(self):
-        await self.server.start()
         made = self.server.credentials()
         self.token = made["token"]
         self.model = Model(self.journal)
@@ -212,10 +213,13 @@ class Run:
         """Starts the server, compares, lets clients write, kills it, has the data file checked."""
         if kind in ("start", "first start"):
             self.server.spawn()
-            await self.sleep(0.08)
+            usual = self.starting[self.model is not None]
+            await asyncio.sleep(self.rng.random() * usual * 1.2)
             self.kill(kind)
             if self.model:
                 self.check()
+            else:
+                self.stages[self.server.stage()] += 1
             return
         await self.start()
         self.journal.note("round", kind=kind)
@@ -223,11 +227,13 @@ class Run:
         self.check()
 
     async def start(self):
-        if self.model is None:
-            await self.first_start()
-        else:
-            await self.server.start()
+        began = time.monotonic()
+        await self.server.start()
+        self.starting[self.model is not None] = time.monotonic() - began
+        if self.model:
             await self.compare()
+        else:
+            await self.first_start()
 
     def kill(self, kind):
         if self.server.ended_alone() and kind != "drain":
@@ -441,7 +447,9 @@ class Run:
         self.collect()
         self.model = None
         kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items()))
+        stages = ", ".join(f"{count} {stage}" for stage, count in sorted(self.stages.items()))
         print(f"torture: killed during: {kinds}")
+        print(f"torture: first starts were killed with: {stages or 'none'}")
         print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
               f"{self.settled_there} of them done; {self.unavailable} answers were 503")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each rule names the key where it was set and what to change. */
+#include "server/config_check.h"
+
+#include "server/endpoint.h"
+
+struct checking {
+    const struct config *config;
+    struct config_problems *problems;
+    struct arena *arena;
+};
+
+/* "muster.conf:3: listen" or "--listen": where the reader finds what to change. */
+static struct str place(const struct checking *k, enum config_key_id id)
+{
+    const struct config_key *key = config_key_at(id);
+    struct str origin = config_origin(k->config, key, k->arena);
+
+    switch (k->config->sources[id].origin) {
+    case CONFIG_FROM_ENVIRONMENT:
+    case CONFIG_FROM_FLAG: return origin;
+    case CONFIG_FROM_DEFAULT: return str_of(key->name);
+    case CONFIG_FROM_FILE: break;
+    }
+    return arena_printf(k->arena, "%.*s: %s", STR_ARG(origin), key->name);
+}
+
+static void check_listeners(const struct checking *k)
+{
+    const struct config *c = k->config;
+    struct str where = place(k, CONFIG_KEY_listen);
+
+    if (c->listen.count == 0)
+        config_problem(k->problems, "%.*s: is empty; name at least one address", STR_ARG(where));
+
+    for (size_t i = 0; i < c->listen.count; i++) {
+        const char *text = c->listen.items[i];
+        struct endpoint e;
+        struct fail f;
+
+        if (endpoint_parse(str_of(text), &e, &f) < 0) {
+            config_problem(k->problems, "%.*s: %s", STR_ARG(where), f.message);
+            continue;
+        }
+        if (e.tls && c->tls_cert[0] == '\0')
+            config_problem(k->problems, "%.*s: %s needs a certificate; set tls.cert and tls.key",
+                           STR_ARG(where), text);
+        if (!e.tls && !e.loopback && !c->insecure)
+            config_problem(k->problems,
+                           "%.*s: %s would send keys in clear text to other machines; write "
+                           "tls://%s, listen on 127.0.0.1, or set insecure",
+                           STR_ARG(where), text, text);
+    }
+}
+
+static void check_tls(const struct checking *k)
+{
+    const struct config *c = k->config;
+
+    if (c->tls_cert[0] != '\0' && c->tls_key[0] == '\0')
+        config_problem(k->problems, "%.*s: needs tls.key beside it",
+                       STR_ARG(place(k, CONFIG_KEY_tls_cert)));
+    if (c->tls_key[0] != '\0' && c->tls_cert[0] == '\0')
+        config_problem(k->problems, "%.*s: needs tls.cert beside it",
+                       STR_ARG(place(k, CONFIG_KEY_tls_key)));
+    if (c->tls_client_auth != 0 && c->tls_client_ca[0] == '\0')
+        config_problem(k->problems, "%.*s: needs tls.client_ca, the authorities to trust",
+                       STR_ARG(place(k, CONFIG_KEY_tls_client_auth)));
+}
+
+void config_check(const struct config *c, struct config_problems *p)
+{
+    struct checking k = {c, p, arena_new(1024)};
+
+    if (c->data[0] == '\0')
+        config_problem(p, "%.*s: is empty; name a directory", STR_ARG(place(&k, CONFIG_KEY_data)));
+    check_listeners(&k);
+    check_tls(&k);
+    if (c->tasks_retry_max_us < c->tasks_retry_us)
+        config_problem(p, "%.*s: is shorter than tasks.retry",
+                       STR_ARG(place(&k, CONFIG_KEY_tasks_retry_max_us)));
+    arena_free(&k.arena);
+}

@@ -43,8 +43,11 @@ struct gather {
     int64_t second;       /* the one that `stamp` shows */
     char stamp[LOG_STAMP_LEN + 1];
     size_t len;
+    char newline; /* in front of the data, to close a torn line in the same write */
     char data[GATHER_BYTES];
 };
+_Static_assert(offsetof(struct gather, data) == offsetof(struct gather, newline) + 1,
+               "the newline stands right before the data");
 
 struct logger {
     int fd;
@@ -58,6 +61,7 @@ struct logger {
     struct gather *gathers;
     bool stalled;      /* the last wait was in vain: do not wait again */
     bool torn;         /* the last line went out in part */
+    bool hung_up;      /* the last write found no reader, so SIGPIPE is pending */
     uint64_t reported; /* of the dropped lines */
     _Atomic(uint64_t) dropped;
 };
@@ -154,6 +158,7 @@ static size_t write_whole(struct logger *l, const char *data, size_t len)
             empty = 0;
             l->stalled = false;
         } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
+            l->hung_up = n < 0 && errno == EPIPE;
             break;
         } else if (errno == EAGAIN && (++empty > EMPTY_TRIES || !wait_until_ready(l))) {
             break;
@@ -171,18 +176,20 @@ static uint64_t count_lines(const char *data, size_t len)
     return lines;
 }
 
-/* Returns how many bytes went out. A line that was torn before is closed first. */
-static size_t write_lines(struct logger *l, const char *data, size_t len)
+/* Returns how many bytes of the gathered lines went out. A line that was torn before is closed
+ * first. */
+static size_t write_lines(struct gather *g)
 {
-    if (l->torn && write_whole(l, "\n", 1) != 1)
+    struct logger *l = g->logger;
+    size_t extra = l->torn ? 1 : 0;
+    size_t done = write_whole(l, (char *)g + offsetof(struct gather, data) - extra, extra + g->len);
+
+    if (done <= extra) {
+        l->torn = l->torn && done == 0;
         return 0;
-    l->torn = false;
-
-    size_t done = write_whole(l, data, len);
-
-    if (done > 0)
-        l->torn = data[done - 1] != '\n';
-    return done;
+    }
+    l->torn = g->data[done - extra - 1] != '\n';
+    return done - extra;
 }
 
 /* Uses the buffer of the thread, which is empty by now. */
@@ -198,18 +205,15 @@ static void report_dropped(struct gather *g)
     log_line_begin(&n, g->data, l->format, stamp_now(g), level_names[LOGLEVEL_WARN],
                    "log lines dropped");
     log_line_put(&n, &count);
-
-    size_t len = (size_t)(log_line_end(&n) - g->data);
-
-    if (write_lines(l, g->data, len) == len)
+    g->len = (size_t)(log_line_end(&n) - g->data);
+    if (write_lines(g) == g->len)
         l->reported = dropped;
 }
 
 static void write_out_locked(struct gather *g)
 {
     struct logger *l = g->logger;
-
-    size_t done = write_lines(l, g->data, g->len);
+    size_t done = write_lines(g);
 
     /* A torn line's newline is in the rest, so the line counts. */
     if (done < g->len)
@@ -224,7 +228,7 @@ static void write_out_locked(struct gather *g)
 static void write_out(struct gather *g)
 {
     struct logger *l = g->logger;
-    sigset_t pipe_only, before, pending;
+    sigset_t pipe_only, before;
 
     if (g->len == 0)
         return;
@@ -235,9 +239,8 @@ static void write_out(struct gather *g)
         sigemptyset(&pipe_only);
         sigaddset(&pipe_only, SIGPIPE);
         pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-        sigpending(&pending);
         write_out_locked(g);
-        if (!sigismember(&pending, SIGPIPE))
+        if (l->hung_up)
             IGNORE(sigtimedwait(&pipe_only, NULL, &(struct timespec){0}));
         pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
@@ -268,6 +271,7 @@ static struct gather *gather_get(struct logger *l)
     g->logger = l;
     g->second = -1;
     g->len = 0;
+    g->newline = '\n';
     g->link = &l->gathers;
     pthread_mutex_lock(&l->lock);
     g->next = l->gathers;

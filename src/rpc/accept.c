@@ -55,7 +55,7 @@ int accept_query(struct exchange *ex)
 }
 
 /* Nobody is nobody; a credential that does not resolve fails. */
-static int caller_resolve(struct exchange *ex)
+static MUST_CHECK int caller_resolve(struct exchange *ex)
 {
     const struct http_req *req = &ex->call.x->req;
     struct rpc_host *host = ex->d->host;
@@ -85,10 +85,12 @@ static int caller_resolve(struct exchange *ex)
 int accept_caller(struct exchange *ex)
 {
     uint32_t scope = ex->info->route->scope;
+    bool open = scope == SCOPE_NONE && (ex->info->route->flags & ROUTE_KNOWN) == 0;
 
-    if (caller_resolve(ex) < 0 && scope != SCOPE_NONE)
+    /* On an open route a bad credential is as good as none. */
+    if (caller_resolve(ex) < 0 && !open)
         return -1;
-    if (caller_may(&ex->caller, scope))
+    if (open || (ex->caller.tenant != 0 && caller_may(&ex->caller, scope)))
         return 0;
     if (ex->caller.tenant == 0)
         return fail_reason(&ex->fail, CODE_UNAUTHENTICATED, "credential_missing",

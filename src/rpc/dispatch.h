@@ -58,7 +58,7 @@ struct rpc_host {
     struct limits *limits;   /* NULL: nothing is limited */
     struct workers *workers; /* required when a route has LANE_WORKER */
     int64_t deadline_ms;     /* of a request that names none; 0: none */
-    size_t gzip_min_bytes;   /* answers above this are compressed for those who ask; 0: never */
+    size_t gzip_min_bytes;   /* answers of at least this size are compressed on request; 0: never */
     uint32_t retry_after_ms; /* advice with 503; 0: 1 s */
 };
 

@@ -169,7 +169,7 @@ static struct str compress(struct exchange *ex, struct str body)
     size_t floor = ex->d->host->gzip_min_bytes;
     struct str type = c->content_type.len > 0 ? c->content_type : ex->info->dialect->content_type;
 
-    if (floor == 0 || body.len <= floor || (ex->info->route->flags & ROUTE_NO_GZIP) != 0 ||
+    if (floor == 0 || body.len < floor || (ex->info->route->flags & ROUTE_NO_GZIP) != 0 ||
         !type_is_compressible(type) || has_field(&c->x->resp, STR("content-encoding")))
         return body;
     http_resp_add(c->x, STR("vary"), STR("accept-encoding"));

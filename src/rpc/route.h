@@ -44,6 +44,7 @@ struct route {
 #define ROUTE_NO_LIMIT  (1u << 0) /* not counted by rate limits */
 #define ROUTE_NO_ACCESS (1u << 1) /* access line only at debug level (health probes) */
 #define ROUTE_NO_GZIP   (1u << 2) /* the answer is never compressed */
+#define ROUTE_KNOWN     (1u << 3) /* with SCOPE_NONE: any valid credential will do, but one must be */
 
 /* Which of the dialect's limit policies counts the route (limit.h); class 0 when not given. */
 #define ROUTE_LIMIT_CLASS(n) ((uint32_t)(n) << 8)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /admin/v1/backup and /admin/v1/check: the data as a whole, for an operator. A snapshot is written
+ * to a file in the data directory, which loses its name before the first byte is sent: it is gone
+ * when the answer is, whatever ends it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/admin/admin_internal.h"
+#include "base/random.h"
+
+#define SNAPSHOT_PREFIX "snapshot-"
+#define NAME_RANDOM_LEN 16
+
+struct file_source {
+    struct http_source source;
+    int fd;
+};
+
+/* On the loop: the file was written a moment ago, so the bytes come from memory. */
+static ptrdiff_t file_read(struct http_source *s, uint8_t *out, size_t cap)
+{
+    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
+    ssize_t n;
+
+    do {
+        n = read(fs->fd, out, cap);
+    } while (n == -1 && errno == EINTR);
+    return n < 0 ? HTTP_BROKEN : n;
+}
+
+static void file_close(struct http_source *s)
+{
+    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
+
+    close(fs->fd);
+    fs->fd = -1;
+}
+
+static const struct http_source_ops file_ops = {.read = file_read, .close = file_close};
+
+static int fail_io(struct fail *f, const char *what)
+{
+    int error = errno;
+
+    IGNORE(fail_reason(f, CODE_UNAVAILABLE, "io_error", "the snapshot cannot be %s", what));
+    return fail_detail(f, "errno %d", error);
+}
+
+/* Opens the snapshot and takes its name away. */
+static int file_take(struct call *c, const char *path, struct fail *f)
+{
+    struct file_source *fs = arena_new_type(c->arena, struct file_source);
+    struct stat st;
+
+    fs->source.ops = &file_ops;
+    fs->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fs->fd == -1)
+        return fail_io(f, "opened");
+    if (unlink(path) == -1 || fstat(fs->fd, &st) == -1) {
+        IGNORE(fail_io(f, "prepared"));
+        file_close(&fs->source);
+        return -1;
+    }
+    c->x->resp.source = &fs->source;
+    c->x->resp.source_length = st.st_size;
+    return 0;
+}
+
+static const char *const no_names[] = {NULL};
+
+int server_backup(struct call *c, struct fail *f)
+{
+    struct admin_app *app = admin_app_of(c);
+    char name[NAME_RANDOM_LEN];
+
+    if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0)
+        return -1;
+    random_text(name, sizeof(name));
+
+    const char *path = arena_cstr(c->arena, arena_printf(c->arena, "%s/" SNAPSHOT_PREFIX "%.*s",
+                                                         app->data_dir, (int)sizeof(name), name));
+
+    if (c->x->req.method == HTTP_HEAD)
+        return fail_reason(f, CODE_UNIMPLEMENTED, "no_head",
+                           "the size of a backup is known only when it is made");
+    if (app->backup(app->maintenance, path, f) < 0 || file_take(c, path, f) < 0)
+        return -1;
+    c->content_type = STR("application/vnd.sqlite3");
+    http_resp_add(c->x, STR("cache-control"), STR("no-store"));
+    http_resp_add(c->x, STR("content-disposition"), STR("attachment; filename=\"muster.db\""));
+    return 0;
+}
+
+static void findings_put(struct call *c, const struct admin_findings *found)
+{
+    const struct {
+        struct str name;
+        int64_t count;
+    } rows[] = {
+        {STR("tenants"), found->tenants},       {STR("keys"), found->keys},
+        {STR("collectors"), found->collectors}, {STR("sources"), found->sources},
+        {STR("pipelines"), found->pipelines},   {STR("events"), found->events},
+        {STR("tasks"), found->tasks},
+    };
+    struct json_writer w;
+
+    json_writer_init(&w, &c->out);
+    json_obj_begin(&w);
+    json_key_bool(&w, STR("clean"), found->count == 0);
+    json_key_i64(&w, STR("schema_version"), found->schema_version);
+    json_key(&w, STR("findings"));
+    json_arr_begin(&w);
+    for (size_t i = 0; i < found->count; i++)
+        json_str(&w, str_of(found->lines[i]));
+    json_arr_end(&w);
+    json_key(&w, STR("rows"));
+    json_obj_begin(&w);
+    for (size_t i = 0; i < COUNTOF(rows); i++)
+        json_key_i64(&w, rows[i].name, rows[i].count);
+    json_obj_end(&w);
+    json_obj_end(&w);
+}
+
+int server_check(struct call *c, struct fail *f)
+{
+    struct admin_app *app = admin_app_of(c);
+    struct admin_findings found = {0};
+
+    if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0 ||
+        app->check(app->maintenance, c->arena, &found, f) < 0)
+        return -1;
+    findings_put(c, &found);
+    return 0;
+}
+
+void admin_sweep(const char *data_dir)
+{
+    DIR *dir = opendir(data_dir);
+    const struct dirent *entry;
+
+    if (!dir)
+        return; /* whoever needs the directory will say so */
+    while ((entry = readdir(dir)) != NULL)
+        if (str_starts_with(str_of(entry->d_name), STR(SNAPSHOT_PREFIX)))
+            IGNORE(unlinkat(dirfd(dir), entry->d_name, 0));
+    closedir(dir);
+}

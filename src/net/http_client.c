@@ -302,7 +302,7 @@ static int start_thread(struct http_client *c, struct fail *f)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
         fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot start the thread for outbound requests");
-        return fail_detail(f, "pthread_create: %s", strerror(error));
+        return fail_detail(f, "pthread_create: %s", strerrordesc_np(error));
     }
     pthread_setname_np(c->thread, "outbound");
     return 0;

@@ -144,12 +144,16 @@ static __attribute__((noinline)) void *alloc_slow(struct arena *a, size_t step)
     return c->data;
 }
 
-void *arena_alloc_raw(struct arena *a, size_t size)
+static size_t step_of(size_t size)
 {
     if (size > SIZE_MAX / 4)
         abort();
+    return (MAX(size, 1) + GAP_BYTES + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+}
 
-    size_t step = (MAX(size, 1) + GAP_BYTES + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+void *arena_alloc_raw(struct arena *a, size_t size)
+{
+    size_t step = step_of(size);
     char *p = a->at;
 
     if (step <= (size_t)(a->end - p))
@@ -173,6 +177,19 @@ void *arena_calloc(struct arena *a, size_t count, size_t size)
     if (__builtin_mul_overflow(count, size, &total))
         abort();
     return arena_alloc(a, total);
+}
+
+bool arena_grow(struct arena *a, void *p, size_t old_size, size_t size)
+{
+    char *at = p;
+    size_t step = step_of(size);
+
+    if (size < old_size || at + step_of(old_size) != a->at || step > (size_t)(a->end - at))
+        return false;
+    a->at = at + step;
+    a->used += size - old_size;
+    UNPOISON(p, size);
+    return true;
 }
 
 char *arena_cstr(struct arena *a, struct str s)

@@ -5,6 +5,7 @@
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/macros.h"
@@ -29,6 +30,10 @@ void *arena_alloc_raw(struct arena *a, size_t size) RETURNS_NONNULL;
 
 /* Zeroed; aborts when count * size overflows. */
 void *arena_calloc(struct arena *a, size_t count, size_t size) RETURNS_NONNULL;
+
+/* Makes the newest piece bigger where it stands; false when another came after it or the chunk is
+ * full, and then nothing has changed. The new bytes are not zeroed. */
+bool arena_grow(struct arena *a, void *p, size_t old_size, size_t size) MUST_CHECK;
 
 #define arena_new_type(a, type)        ((type *)arena_alloc((a), sizeof(type)))
 #define arena_new_array(a, type, count) ((type *)arena_calloc((a), (count), sizeof(type)))

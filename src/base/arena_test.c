@@ -135,6 +135,26 @@ static void used_counts_what_was_asked_for(void **state)
     arena_free(&a);
 }
 
+static void newest_piece_grows_in_place_while_there_is_room(void **state)
+{
+    struct arena *a = arena_new(1024);
+    char *p = arena_alloc(a, 100);
+
+    (void)state;
+    assert_true(arena_grow(a, p, 100, 500));
+    memset(p, 1, 500);
+    assert_int_equal(arena_used(a), 500);
+    assert_false(arena_grow(a, p, 500, 2000));
+
+    char *next = arena_alloc(a, 8);
+
+    assert_true(next >= p + 500);
+    assert_int_equal(next[0], 0);
+    assert_false(arena_grow(a, p, 500, 501));
+    assert_int_equal(arena_used(a), 508);
+    arena_free(&a);
+}
+
 static void copies_end_with_nul_and_keep_inner_ones(void **state)
 {
     struct arena *a = arena_new(64);
@@ -185,6 +205,7 @@ int main(void)
         cmocka_unit_test(hooks_run_newest_first_and_once),
         cmocka_unit_test(hook_may_use_memory_of_the_arena),
         cmocka_unit_test(used_counts_what_was_asked_for),
+        cmocka_unit_test(newest_piece_grows_in_place_while_there_is_room),
         cmocka_unit_test(copies_end_with_nul_and_keep_inner_ones),
         cmocka_unit_test(printf_takes_short_and_long_text),
         cmocka_unit_test(freeing_nothing_is_fine),

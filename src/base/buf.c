@@ -44,10 +44,10 @@ static void grow(struct buf *b, size_t need)
 
     if (!b->arena) {
         b->data = heap_realloc(b->data, cap);
-    } else {
+    } else if (!b->data || !arena_grow(b->arena, b->data, b->cap, cap)) {
         uint8_t *moved = arena_alloc_raw(b->arena, cap);
 
-        if (b->len > 0)
+        if (b->data)
             memcpy(moved, b->data, b->len);
         b->data = moved;
     }

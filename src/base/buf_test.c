@@ -104,6 +104,25 @@ static void arena_buffer_grows_in_the_arena(void **state)
     arena_free(&a);
 }
 
+static void arena_buffer_moves_when_another_piece_follows(void **state)
+{
+    struct arena *a = arena_new(4096);
+    struct buf one, two;
+
+    (void)state;
+    buf_init_arena(&one, a, 10000);
+    buf_init_arena(&two, a, 10000);
+    for (int i = 0; i < 10000; i++) {
+        buf_put_byte(&one, (uint8_t)i);
+        buf_put_byte(&two, (uint8_t)(i * 3));
+    }
+    for (size_t i = 0; i < 10000; i++) {
+        assert_int_equal(one.data[i], (uint8_t)i);
+        assert_int_equal(two.data[i], (uint8_t)(i * 3));
+    }
+    arena_free(&a);
+}
+
 static void numbers_print_over_their_whole_range(void **state)
 {
     struct buf b;
@@ -191,6 +210,7 @@ int main(void)
         cmocka_unit_test(after_an_overflow_nothing_is_added),
         cmocka_unit_test(clearing_takes_the_overflow_away),
         cmocka_unit_test(arena_buffer_grows_in_the_arena),
+        cmocka_unit_test(arena_buffer_moves_when_another_piece_follows),
         cmocka_unit_test(numbers_print_over_their_whole_range),
         cmocka_unit_test(printf_keeps_long_text_whole),
         cmocka_unit_test(consuming_moves_the_rest_to_the_front),

@@ -79,7 +79,8 @@ int hex_parse(struct str s, void *out, size_t len)
             return -1;
     }
     for (size_t i = 0; i < len; i++)
-        to[i] = (uint8_t)(hex_digit(s.p[2 * i]) << 4 | hex_digit(s.p[2 * i + 1]));
+        to[i] =
+            (uint8_t)((unsigned)hex_digit(s.p[2 * i]) << 4 | (unsigned)hex_digit(s.p[2 * i + 1]));
     return 0;
 }
 

@@ -319,8 +319,13 @@ void logger_free(struct logger **logger)
     if (!l)
         return;
     pthread_key_delete(l->key);
-    while (l->gathers)
-        gather_exit(l->gathers);
+    while (l->gathers) {
+        struct gather *g = l->gathers;
+
+        write_out(g);
+        l->gathers = g->next;
+        free(g);
+    }
     pthread_mutex_destroy(&l->lock);
     free(l);
     *logger = NULL;

@@ -29,7 +29,7 @@ enum log_format {
 enum kv_type { KV_TYPE_STR, KV_TYPE_INT, KV_TYPE_UINT, KV_TYPE_BOOL, KV_TYPE_DOUBLE, KV_TYPE_SECRET };
 
 struct kv {
-    const char *key;
+    const char *key; /* a plain word of ours: printed as it is */
     enum kv_type type;
     union {
         struct str s;
@@ -51,7 +51,8 @@ struct kv {
 
 struct logger;
 
-/* fd is borrowed. The clock stamps the lines. */
+/* fd and clock are borrowed; the clock stamps the lines. A descriptor that fails or stalls costs
+ * lines, never more than a short wait. Threads that log end before the logger is freed. */
 struct logger *logger_new(int fd, enum log_format format, enum log_level level,
                           const struct clock *clock) RETURNS_NONNULL;
 void logger_free(struct logger **l);

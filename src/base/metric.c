@@ -219,6 +219,16 @@ static struct series *histogram_new(const double *bounds, size_t count)
     return &h->series;
 }
 
+static struct series *series_new(enum metric_type type, const double *bounds, size_t count)
+{
+    switch (type) {
+    case METRIC_COUNTER: return counter_new();
+    case METRIC_GAUGE: return gauge_new();
+    case METRIC_HISTOGRAM: return histogram_new(bounds, count);
+    }
+    abort();
+}
+
 static struct series *series_get(struct metrics *m, enum metric_type type, const char *name,
                                  const char *help, const char *labels, const double *bounds,
                                  size_t count)
@@ -236,11 +246,7 @@ static struct series *series_get(struct metrics *m, enum metric_type type, const
     if (!s) {
         struct family *f = family_get(m, name, help, type);
 
-        switch (type) {
-        case METRIC_COUNTER: s = counter_new(); break;
-        case METRIC_GAUGE: s = gauge_new(); break;
-        case METRIC_HISTOGRAM: s = histogram_new(bounds, count); break;
-        }
+        s = series_new(type, bounds, count);
         s->type = type;
         s->labels = heap_cstr(str_of(labels));
         *f->last = s;

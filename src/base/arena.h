@@ -35,7 +35,7 @@ void *arena_calloc(struct arena *a, size_t count, size_t size) RETURNS_NONNULL;
  * full, and then nothing has changed. The new bytes are not zeroed. */
 bool arena_grow(struct arena *a, void *p, size_t old_size, size_t size) MUST_CHECK;
 
-#define arena_new_type(a, type)        ((type *)arena_alloc((a), sizeof(type)))
+#define arena_new_type(a, type)         ((type *)arena_alloc((a), sizeof(type)))
 #define arena_new_array(a, type, count) ((type *)arena_calloc((a), (count), sizeof(type)))
 
 struct str arena_str(struct arena *a, struct str s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Growable bytes with a ceiling given at birth. Appending never fails loudly: past the ceiling the
- * bytes are dropped and `overflow` stays set, to be checked once at the end. Owned by one thread. */
+ * bytes are dropped and `overflow` stays set, to be checked once at the end. Owned by one thread.
+ */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -20,15 +20,15 @@ enum role {
 
 /* One bit each; a role grants a set of them, a key may narrow the set. */
 enum scope {
-    SCOPE_NONE = 0, /* open to anybody, also without a credential */
-    SCOPE_AGENT = 1 << 0,         /* what a collector does for itself: register, poll, beat */
+    SCOPE_NONE = 0,       /* open to anybody, also without a credential */
+    SCOPE_AGENT = 1 << 0, /* what a collector does for itself: register, poll, beat */
     SCOPE_COLLECTORS_READ = 1 << 1,
     SCOPE_COLLECTORS_WRITE = 1 << 2,
     SCOPE_PIPELINES_READ = 1 << 3,
     SCOPE_PIPELINES_WRITE = 1 << 4,
     SCOPE_TASKS_READ = 1 << 5,
     SCOPE_TASKS_WRITE = 1 << 6,
-    SCOPE_DATA_READ = 1 << 7,  /* captured inputs, events */
+    SCOPE_DATA_READ = 1 << 7, /* captured inputs, events */
     SCOPE_DATA_WRITE = 1 << 8,
     SCOPE_KEYS_READ = 1 << 9,
     SCOPE_KEYS_WRITE = 1 << 10,
@@ -38,9 +38,9 @@ enum scope {
 };
 
 struct caller {
-    uint64_t tenant;       /* 0: nobody */
+    uint64_t tenant; /* 0: nobody */
     struct str tenant_name;
-    struct str key_id;     /* empty on the admin socket */
+    struct str key_id; /* empty on the admin socket */
     enum role role;
     uint32_t scopes;
 };

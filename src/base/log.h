@@ -26,7 +26,14 @@ enum log_format {
     LOGFORMAT_JSON,
 };
 
-enum kv_type { KV_TYPE_STR, KV_TYPE_INT, KV_TYPE_UINT, KV_TYPE_BOOL, KV_TYPE_DOUBLE, KV_TYPE_SECRET };
+enum kv_type {
+    KV_TYPE_STR,
+    KV_TYPE_INT,
+    KV_TYPE_UINT,
+    KV_TYPE_BOOL,
+    KV_TYPE_DOUBLE,
+    KV_TYPE_SECRET
+};
 
 struct kv {
     const char *key; /* a plain word of ours: printed as it is */
@@ -72,8 +79,8 @@ struct log {
 };
 
 bool log_wants(const struct log *l, enum log_level level);
-void log_write(const struct log *l, enum log_level level, const char *message,
-               const struct kv *kvs, size_t count);
+void log_write(const struct log *l, enum log_level level, const char *message, const struct kv *kvs,
+               size_t count);
 
 /* Writes out what the calling thread gathered. */
 void log_flush(struct logger *l);

@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "rpc/exchange.h"
+#include "rpc/flight.h"
 
 static const struct caller nobody;
 
@@ -15,39 +15,39 @@ static const struct caller nobody;
 /* Loop thread. */
 static void go_home(struct http_x *x)
 {
-    struct exchange *ex = x->user;
+    struct flight *fl = x->user;
 
-    if (ex->dropped && ex->dropped->ops->close)
-        ex->dropped->ops->close(ex->dropped);
-    ex->dropped = NULL;
+    if (fl->dropped && fl->dropped->ops->close)
+        fl->dropped->ops->close(fl->dropped);
+    fl->dropped = NULL;
     http_answer(x);
 }
 
-/* Loop thread: the answer is ex->fail. */
-static void refuse_now(struct exchange *ex, int status)
+/* Loop thread: the answer is fl->fail. */
+static void refuse_now(struct flight *fl, int status)
 {
-    reply_error(ex, status);
-    go_home(ex->call.x);
+    reply_error(fl, status);
+    go_home(fl->call.x);
 }
 
 /* --- handlers --- */
 
-static bool deadline_is_over(struct exchange *ex, int64_t now)
+static bool deadline_is_over(struct flight *fl, int64_t now)
 {
-    if (now <= ex->call.deadline_us)
+    if (now <= fl->call.deadline_us)
         return false;
-    IGNORE(fail_reason(&ex->fail, CODE_DEADLINE_EXCEEDED, "deadline",
+    IGNORE(fail_reason(&fl->fail, CODE_DEADLINE_EXCEEDED, "deadline",
                        "the request's time was over before its turn came"));
     return true;
 }
 
 /* On the lane of the route; 0 or -1 with *f. */
-static int handler_run(struct exchange *ex, struct fail *f)
+static int handler_run(struct flight *fl, struct fail *f)
 {
-    const struct route *route = ex->info->route;
+    const struct route *route = fl->info->route;
 
-    reply_reset(ex);
-    if (route->handler(&ex->call, f) < 0) {
+    reply_reset(fl);
+    if (route->handler(&fl->call, f) < 0) {
         assert(f->code != CODE_OK);
         return -1;
     }
@@ -55,65 +55,65 @@ static int handler_run(struct exchange *ex, struct fail *f)
 }
 
 /* A mistake of ours leaves a trace with its details; the client's own mistakes do not. */
-static void log_failure(const struct exchange *ex)
+static void log_failure(const struct flight *fl)
 {
-    const struct fail *f = &ex->fail;
+    const struct fail *f = &fl->fail;
 
     if (f->code == CODE_INTERNAL || f->code == CODE_UNKNOWN || f->code == CODE_DATA_LOSS)
-        log_error(&ex->call.log, "request failed", KV_STR("rpc_code", code_name(f->code)),
+        log_error(&fl->call.log, "request failed", KV_STR("rpc_code", code_name(f->code)),
                   KV_STR("message", f->message), KV_STR("detail", f->detail));
     else if (f->detail[0] != '\0')
-        log_info(&ex->call.log, "request refused", KV_STR("rpc_code", code_name(f->code)),
+        log_info(&fl->call.log, "request refused", KV_STR("rpc_code", code_name(f->code)),
                  KV_STR("message", f->message), KV_STR("detail", f->detail));
 }
 
-static void shape_outcome(struct exchange *ex, int result, int status, bool may_compress)
+static void shape_outcome(struct flight *fl, int result, int status, bool may_compress)
 {
     if (result == 0) {
-        reply_success(ex, may_compress);
+        reply_success(fl, may_compress);
         return;
     }
-    log_failure(ex);
-    reply_error(ex, status);
+    log_failure(fl);
+    reply_error(fl, status);
 }
 
-static void run_on_loop(struct exchange *ex)
+static void run_on_loop(struct flight *fl)
 {
-    int rc = handler_run(ex, &ex->fail);
+    int rc = handler_run(fl, &fl->fail);
 
-    shape_outcome(ex, rc, 0, true);
-    go_home(ex->call.x);
+    shape_outcome(fl, rc, 0, true);
+    go_home(fl->call.x);
 }
 
 /* --- the worker lane --- */
 
-static void overloaded(struct exchange *ex)
+static void overloaded(struct flight *fl)
 {
-    IGNORE(fail_reason(&ex->fail, CODE_UNAVAILABLE, "overloaded",
+    IGNORE(fail_reason(&fl->fail, CODE_UNAVAILABLE, "overloaded",
                        "the server has too much to do: try again"));
 }
 
 static void worker_run(struct work *w)
 {
-    struct exchange *ex = CONTAINER_OF(w, struct exchange, work);
-    int64_t now = clock_mono_us(ex->d->host->clock);
+    struct flight *fl = CONTAINER_OF(w, struct flight, work);
+    int64_t now = clock_mono_us(fl->d->host->clock);
     int status = 0, rc = -1;
 
-    ex->call.queue_wait_us = now - ex->queued_us;
-    histogram_observe(ex->d->worker_wait, (double)ex->call.queue_wait_us / 1e6);
-    if (!deadline_is_over(ex, now) && accept_body(ex, &status) == 0)
-        rc = handler_run(ex, &ex->fail);
-    shape_outcome(ex, rc, status, true);
-    http_post(ex->call.x, go_home);
+    fl->call.queue_wait_us = now - fl->queued_us;
+    histogram_observe(fl->d->worker_wait, (double)fl->call.queue_wait_us / 1e6);
+    if (!deadline_is_over(fl, now) && accept_body(fl, &status) == 0)
+        rc = handler_run(fl, &fl->fail);
+    shape_outcome(fl, rc, status, true);
+    http_post(fl->call.x, go_home);
 }
 
-static void work_queue(struct exchange *ex, void (*run)(struct work *w))
+static void work_queue(struct flight *fl, void (*run)(struct work *w))
 {
-    ex->queued_us = clock_mono_us(ex->d->host->clock);
-    ex->work.run = run;
-    if (workers_submit(ex->d->host->workers, &ex->work) < 0) {
-        overloaded(ex);
-        refuse_now(ex, 0);
+    fl->queued_us = clock_mono_us(fl->d->host->clock);
+    fl->work.run = run;
+    if (workers_submit(fl->d->host->workers, &fl->work) < 0) {
+        overloaded(fl);
+        refuse_now(fl, 0);
     }
 }
 
@@ -121,82 +121,82 @@ static void work_queue(struct exchange *ex, void (*run)(struct work *w))
 
 static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
 {
-    struct exchange *ex = CONTAINER_OF(w, struct exchange, write);
-    int64_t now = clock_mono_us(ex->d->host->clock);
+    struct flight *fl = CONTAINER_OF(w, struct flight, write);
+    int64_t now = clock_mono_us(fl->d->host->clock);
 
-    if (ex->started_us == 0) {
-        ex->started_us = now;
-        ex->call.queue_wait_us = now - ex->queued_us;
-        histogram_observe(ex->d->write_wait, (double)ex->call.queue_wait_us / 1e6);
+    if (fl->started_us == 0) {
+        fl->started_us = now;
+        fl->call.queue_wait_us = now - fl->queued_us;
+        histogram_observe(fl->d->write_wait, (double)fl->call.queue_wait_us / 1e6);
     }
-    if (deadline_is_over(ex, now)) {
-        *f = ex->fail;
+    if (deadline_is_over(fl, now)) {
+        *f = fl->fail;
         return -1;
     }
-    ex->call.tx = tx;
+    fl->call.tx = tx;
 
-    int rc = handler_run(ex, f);
+    int rc = handler_run(fl, f);
 
-    ex->call.tx = NULL;
+    fl->call.tx = NULL;
     return rc;
 }
 
 /* Loop thread. The answer is made here so that the lane goes on to its next job. */
 static void write_home(struct http_x *x)
 {
-    struct exchange *ex = x->user;
+    struct flight *fl = x->user;
 
-    shape_outcome(ex, ex->fail.code == CODE_OK ? 0 : -1, 0, false);
+    shape_outcome(fl, fl->fail.code == CODE_OK ? 0 : -1, 0, false);
     go_home(x);
 }
 
 static void write_done(struct rpc_write *w, int result, const struct fail *f)
 {
-    struct exchange *ex = CONTAINER_OF(w, struct exchange, write);
+    struct flight *fl = CONTAINER_OF(w, struct flight, write);
 
-    if (ex->started_us != 0)
-        ex->call.store_us = clock_mono_us(ex->d->host->clock) - ex->started_us;
-    ex->fail = (struct fail){0};
+    if (fl->started_us != 0)
+        fl->call.store_us = clock_mono_us(fl->d->host->clock) - fl->started_us;
+    fl->fail = (struct fail){0};
     if (result < 0) {
-        ex->fail = *f;
-        if (ex->fail.code == CODE_OK) /* the outcome must not look like success */
-            ex->fail.code = CODE_UNAVAILABLE;
+        fl->fail = *f;
+        if (fl->fail.code == CODE_OK) /* the outcome must not look like success */
+            fl->fail.code = CODE_UNAVAILABLE;
     }
-    http_post(ex->call.x, write_home);
+    http_post(fl->call.x, write_home);
 }
 
-/* Loop or worker; -1: refused, ex->fail says why. */
-static int write_submit(struct exchange *ex)
+/* Loop or worker; -1: refused, fl->fail says why. */
+static int write_submit(struct flight *fl)
 {
-    struct rpc_host *host = ex->d->host;
+    struct rpc_host *host = fl->d->host;
 
-    ex->queued_us = clock_mono_us(host->clock);
-    ex->write = (struct rpc_write){.run = write_run, .done = write_done, .arena = ex->call.arena};
-    return host->ops->submit_write(host, &ex->write, &ex->fail);
+    fl->queued_us = clock_mono_us(host->clock);
+    fl->write = (struct rpc_write){.run = write_run, .done = write_done, .arena = fl->call.arena};
+    return host->ops->submit_write(host, &fl->write, &fl->fail);
 }
 
 /* A compressed body is unpacked by a worker: neither the loop nor the lane has time for it. */
 static void inflate_then_write(struct work *w)
 {
-    struct exchange *ex = CONTAINER_OF(w, struct exchange, work);
+    struct flight *fl = CONTAINER_OF(w, struct flight, work);
     int status = 0;
 
-    if (accept_body(ex, &status) == 0 && write_submit(ex) == 0)
+    if (accept_body(fl, &status) == 0 && write_submit(fl) == 0)
         return;
-    reply_error(ex, status);
-    http_post(ex->call.x, go_home);
+    reply_error(fl, status);
+    http_post(fl->call.x, go_home);
 }
 
-static void run_on_lane(struct exchange *ex)
+static void run_on_lane(struct flight *fl)
 {
     int status = 0;
 
-    if (ex->gzipped && ex->d->host->workers) {
-        work_queue(ex, inflate_then_write);
+    if (fl->gzipped && fl->d->host->workers) {
+        work_queue(fl, inflate_then_write);
         return;
     }
-    if (accept_body(ex, &status) < 0 || write_submit(ex) < 0)
-        refuse_now(ex, status);
+    if (accept_body(fl, &status) < 0 || write_submit(fl) < 0)
+        refuse_now(fl, status);
 }
 
 /* --- the service --- */
@@ -210,74 +210,74 @@ static struct route_info *miss_of(struct dispatch *d, const struct dialect *dial
 }
 
 /* The first steps, also when net refuses a request before its head came to us. */
-static struct exchange *exchange_begin(struct http_x *x, const struct route_table *table)
+static struct flight *flight_begin(struct http_x *x, const struct route_table *table)
 {
     struct dispatch *d = x->service->ctx;
-    struct exchange *ex = arena_new_type(x->arena, struct exchange);
-    struct call *c = &ex->call;
+    struct flight *fl = arena_new_type(x->arena, struct flight);
+    struct call *c = &fl->call;
 
-    x->user = ex;
-    ex->d = d;
-    ex->info = miss_of(d, table->dialect);
-    ex->caller = nobody;
+    x->user = fl;
+    fl->d = d;
+    fl->info = miss_of(d, table->dialect);
+    fl->caller = nobody;
     c->arena = x->arena;
     c->x = x;
-    c->caller = &ex->caller;
+    c->caller = &fl->caller;
     c->app = table->app;
     c->deadline_us =
         d->host->deadline_ms > 0 ? x->req.started_us + d->host->deadline_ms * 1000 : INT64_MAX;
-    c->request_id = request_id_take(ex);
-    ex->context[0] = KV_SLICE("request_id", c->request_id);
-    ex->context[1] = KV_SLICE("route", ex->info->label);
+    c->request_id = request_id_take(fl);
+    fl->context[0] = KV_SLICE("request_id", c->request_id);
+    fl->context[1] = KV_SLICE("route", fl->info->label);
     c->log = (struct log){
-        .out = d->host->log.out, .parent = &d->host->log, .kvs = ex->context, .count = 2};
+        .out = d->host->log.out, .parent = &d->host->log, .kvs = fl->context, .count = 2};
     gauge_add(d->in_flight, 1);
-    return ex;
+    return fl;
 }
 
-static void exchange_route(struct exchange *ex, const struct route_hit *hit)
+static void flight_route(struct flight *fl, const struct route_hit *hit)
 {
-    struct call *c = &ex->call;
+    struct call *c = &fl->call;
 
-    ex->info = &ex->d->routes[hit->index];
-    ex->context[1] = KV_SLICE("route", ex->info->label);
+    fl->info = &fl->d->routes[hit->index];
+    fl->context[1] = KV_SLICE("route", fl->info->label);
     c->route = hit->route;
     c->app = hit->table->app;
     c->params = hit->params;
     c->param_count = hit->param_count;
 }
 
-static void refuse_match(struct exchange *ex, enum route_match match, uint32_t allow)
+static void refuse_match(struct flight *fl, enum route_match match, uint32_t allow)
 {
     switch (match) {
     case ROUTE_FOUND: abort();
     case ROUTE_NO_PATH:
-        IGNORE(fail_reason(&ex->fail, CODE_NOT_FOUND, "no_such_path", "there is no such path"));
-        refuse_now(ex, 404);
+        IGNORE(fail_reason(&fl->fail, CODE_NOT_FOUND, "no_such_path", "there is no such path"));
+        refuse_now(fl, 404);
         return;
     case ROUTE_NO_VERB:
-        ex->allow = allow;
-        IGNORE(fail_reason(&ex->fail, CODE_UNIMPLEMENTED, "no_such_verb",
+        fl->allow = allow;
+        IGNORE(fail_reason(&fl->fail, CODE_UNIMPLEMENTED, "no_such_verb",
                            "this path does not serve that method"));
-        refuse_now(ex, 405);
+        refuse_now(fl, 405);
         return;
     case ROUTE_BAD_ENCODING:
-        IGNORE(fail_reason(&ex->fail, CODE_INVALID_ARGUMENT, "bad_path",
+        IGNORE(fail_reason(&fl->fail, CODE_INVALID_ARGUMENT, "bad_path",
                            "the path is not percent-encoded UTF-8 text"));
-        refuse_now(ex, 400);
+        refuse_now(fl, 400);
         return;
     }
 }
 
 /* Everything that the head alone decides, cheapest for the honest client first. */
-static int head_check(struct exchange *ex, int *status)
+static int head_check(struct flight *fl, int *status)
 {
-    const struct dialect *dialect = ex->info->dialect;
+    const struct dialect *dialect = fl->info->dialect;
 
-    if (dialect->begin && dialect->begin(&ex->call, &ex->fail) < 0)
+    if (dialect->begin && dialect->begin(&fl->call, &fl->fail) < 0)
         return -1;
-    if (accept_query(ex) < 0 || accept_caller(ex) < 0 || accept_media(ex, status) < 0 ||
-        accept_coding(ex, status) < 0 || accept_length(ex, status) < 0 || accept_rate(ex) < 0)
+    if (accept_query(fl) < 0 || accept_caller(fl) < 0 || accept_media(fl, status) < 0 ||
+        accept_coding(fl, status) < 0 || accept_length(fl, status) < 0 || accept_rate(fl) < 0)
         return -1;
     return 0;
 }
@@ -287,36 +287,36 @@ static void service_head(struct http_x *x)
     struct dispatch *d = x->service->ctx;
     struct route_hit hit;
     enum route_match match = router_match(d->router, x->arena, x->req.method, x->req.path, &hit);
-    struct exchange *ex = exchange_begin(x, hit.table ? hit.table : d->fallback);
+    struct flight *fl = flight_begin(x, hit.table ? hit.table : d->fallback);
     int status = 0;
 
     if (match != ROUTE_FOUND) {
-        refuse_match(ex, match, hit.allow);
+        refuse_match(fl, match, hit.allow);
         return;
     }
-    exchange_route(ex, &hit);
-    if (head_check(ex, &status) < 0) {
-        refuse_now(ex, status);
+    flight_route(fl, &hit);
+    if (head_check(fl, &status) < 0) {
+        refuse_now(fl, status);
         return;
     }
     x->body_mode = HTTP_BODY_BUFFER;
-    x->body_limit = ex->info->route->body_limit;
+    x->body_limit = fl->info->route->body_limit;
 }
 
 static void service_ready(struct http_x *x)
 {
-    struct exchange *ex = x->user;
+    struct flight *fl = x->user;
     int status = 0;
 
-    switch (ex->info->route->lane) {
+    switch (fl->info->route->lane) {
     case LANE_LOOP:
-        if (accept_body(ex, &status) < 0)
-            refuse_now(ex, status);
+        if (accept_body(fl, &status) < 0)
+            refuse_now(fl, status);
         else
-            run_on_loop(ex);
+            run_on_loop(fl);
         return;
-    case LANE_WORKER: work_queue(ex, worker_run); return;
-    case LANE_WRITE: run_on_lane(ex); return;
+    case LANE_WORKER: work_queue(fl, worker_run); return;
+    case LANE_WRITE: run_on_lane(fl); return;
     }
 }
 
@@ -340,18 +340,18 @@ static const struct {
 static void service_refuse(struct http_x *x, enum http_refusal why, const char *message)
 {
     struct dispatch *d = x->service->ctx;
-    struct exchange *ex = x->user;
+    struct flight *fl = x->user;
 
-    if (!ex) {
+    if (!fl) {
         const struct route_table *owner = router_owner(d->router, x->req.path);
 
-        ex = exchange_begin(x, owner ? owner : d->fallback);
+        fl = flight_begin(x, owner ? owner : d->fallback);
     }
     for (size_t i = 0; i < COUNTOF(refusals); i++) {
         if (refusals[i].why != why)
             continue;
-        IGNORE(fail_reason(&ex->fail, refusals[i].code, refusals[i].reason, "%s", message));
-        refuse_now(ex, refusals[i].status);
+        IGNORE(fail_reason(&fl->fail, refusals[i].code, refusals[i].reason, "%s", message));
+        refuse_now(fl, refusals[i].status);
         return;
     }
     abort(); /* the table has them all */
@@ -359,13 +359,13 @@ static void service_refuse(struct http_x *x, enum http_refusal why, const char *
 
 static void service_sent(struct http_x *x)
 {
-    struct exchange *ex = x->user;
+    struct flight *fl = x->user;
 
-    if (!ex)
+    if (!fl)
         return;
-    if (ex->d->host->limits)
-        limits_release(ex->d->host->limits, &ex->lease);
-    record_sent(ex);
+    if (fl->d->host->limits)
+        limits_release(fl->d->host->limits, &fl->lease);
+    record_sent(fl);
 }
 
 /* --- start-up --- */

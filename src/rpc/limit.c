@@ -232,7 +232,7 @@ static unsigned shard_of(struct str name)
 
 struct verdict {
     uint32_t limit;
-    uint32_t remaining; /* before this request is counted */
+    uint32_t remaining;
     int64_t reset_us;
     int64_t wait_us; /* 0: there is room */
 };
@@ -321,14 +321,13 @@ static void rule_count(struct entry *e, const struct limit_rule *r)
     }
 }
 
-static void state_tighten(struct limit_state *s, const struct verdict *v, bool counted)
+/* Keeps the rule of which least is left. */
+static void state_tighten(struct limit_state *s, const struct verdict *v)
 {
-    uint32_t remaining = v->remaining - (counted ? 1 : 0);
-
-    if (v->limit == 0 || (s->limit != 0 && s->remaining <= remaining))
+    if (v->limit == 0 || (s->limit != 0 && s->remaining <= v->remaining))
         return;
     s->limit = v->limit;
-    s->remaining = remaining;
+    s->remaining = v->remaining;
     s->reset_ms = (uint32_t)((v->reset_us + 999) / 1000);
 }
 
@@ -370,14 +369,17 @@ static int subject_take(struct limits *l, struct str name, enum subject subject,
     }
     rule_look(e, rule, now, &v);
     if (v.wait_us > 0) {
-        state_tighten(state, &v, false);
+        state_tighten(state, &v);
         rc = refuse_rate(&v, subject, f);
     } else if (concurrent > 0 && e->in_flight >= concurrent) {
-        state_tighten(state, &v, false);
+        state_tighten(state, &v);
         rc = refuse_concurrent(concurrent, subject, f);
     } else {
         rule_count(e, rule);
-        state_tighten(state, &v, true);
+        if (state->headers) { /* what is left after this one */
+            rule_look(e, rule, now, &v);
+            state_tighten(state, &v);
+        }
         if (concurrent > 0) {
             e->in_flight++;
             *held = e;

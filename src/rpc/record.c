@@ -2,7 +2,7 @@
 /* What is kept of an exchange once it is over: a count, a duration, a line. Series by route and
  * status are made when first needed and found by index afterwards: no lock and no text. */
 #include "base/slot.h"
-#include "rpc/exchange.h"
+#include "rpc/flight.h"
 
 static const uint16_t statuses[] = {
     0,   200, 201, 202, 204, 206, 207, 301, 304, 307, 400, 401, 403, 404, 405, 406,
@@ -18,22 +18,22 @@ static size_t status_index(int status)
     return 0;
 }
 
-static struct metric_counter *requests_series(struct exchange *ex, int status)
+static struct metric_counter *requests_series(struct flight *fl, int status)
 {
     size_t i = status_index(status);
-    struct metric_counter *c = slot_get(&ex->info->requests[i]);
+    struct metric_counter *c = slot_get(&fl->info->requests[i]);
 
     if (c)
         return c;
 
-    struct str code = i > 0 ? arena_printf(ex->call.arena, "%d", status) : STR("other");
-    struct str labels = arena_printf(ex->call.arena, "route=\"%.*s\",code=\"%.*s\"",
-                                     STR_ARG(ex->info->label), STR_ARG(code));
+    struct str code = i > 0 ? arena_printf(fl->call.arena, "%d", status) : STR("other");
+    struct str labels = arena_printf(fl->call.arena, "route=\"%.*s\",code=\"%.*s\"",
+                                     STR_ARG(fl->info->label), STR_ARG(code));
 
     /* Two loops may come here together: both get the same series. */
-    c = metrics_counter(ex->d->host->metrics, "muster_http_requests_total",
-                        "Answers by route and status.", arena_cstr(ex->call.arena, labels));
-    slot_set(&ex->info->requests[i], c);
+    c = metrics_counter(fl->d->host->metrics, "muster_http_requests_total",
+                        "Answers by route and status.", arena_cstr(fl->call.arena, labels));
+    slot_set(&fl->info->requests[i], c);
     return c;
 }
 
@@ -43,29 +43,29 @@ static const char *proto_name(uint8_t version)
 }
 
 /* Times are whole microseconds. The path comes without its query: there may be secrets in it. */
-static void access_line(const struct exchange *ex, int64_t total_us)
+static void access_line(const struct flight *fl, int64_t total_us)
 {
-    const struct call *c = &ex->call;
+    const struct call *c = &fl->call;
     const struct http_x *x = c->x;
-    bool quiet = ex->info->route && (ex->info->route->flags & ROUTE_NO_ACCESS) != 0;
+    bool quiet = fl->info->route && (fl->info->route->flags & ROUTE_NO_ACCESS) != 0;
     enum log_level level = quiet ? LOGLEVEL_DEBUG : LOGLEVEL_INFO;
 
     LOG_AT(&c->log, level, "request", KV_STR("peer", x->req.peer->address),
-           KV_SLICE("key", ex->caller.key_id),
+           KV_SLICE("key", fl->caller.key_id),
            KV_SLICE("method", str_first(x->req.method_text, 32)),
            KV_SLICE("path", str_first(x->req.path, 512)), KV_INT("code", x->resp.status),
-           KV_STR("rpc_code", code_name(ex->code)), KV_UINT("bytes_in", x->req.body_bytes),
+           KV_STR("rpc_code", code_name(fl->code)), KV_UINT("bytes_in", x->req.body_bytes),
            KV_UINT("bytes_out", x->bytes_out), KV_INT("queue_us", c->queue_wait_us),
            KV_INT("store_us", c->store_us), KV_INT("total_us", total_us),
            KV_STR("proto", proto_name(x->req.version)));
 }
 
-void record_sent(struct exchange *ex)
+void record_sent(struct flight *fl)
 {
-    int64_t total_us = clock_mono_us(ex->d->host->clock) - ex->call.x->req.started_us;
+    int64_t total_us = clock_mono_us(fl->d->host->clock) - fl->call.x->req.started_us;
 
-    counter_add(requests_series(ex, ex->call.x->resp.status), 1);
-    histogram_observe(ex->info->seconds, (double)total_us / 1e6);
-    gauge_add(ex->d->in_flight, -1);
-    access_line(ex, total_us);
+    counter_add(requests_series(fl, fl->call.x->resp.status), 1);
+    histogram_observe(fl->info->seconds, (double)total_us / 1e6);
+    gauge_add(fl->d->in_flight, -1);
+    access_line(fl, total_us);
 }

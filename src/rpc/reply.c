@@ -3,28 +3,28 @@
 #include <assert.h>
 
 #include "base/number.h"
-#include "rpc/exchange.h"
+#include "rpc/flight.h"
 
 #define ANSWER_DEFAULT_BYTES (1u << 20)
 #define ERROR_BYTES          16384
 #define FALLBACK_RETRY_MS    1000
 
-static size_t answer_limit(const struct exchange *ex)
+static size_t answer_limit(const struct flight *fl)
 {
-    const struct route *route = ex->info->route;
+    const struct route *route = fl->info->route;
 
     return route && route->answer_limit ? route->answer_limit : ANSWER_DEFAULT_BYTES;
 }
 
-void reply_reset(struct exchange *ex)
+void reply_reset(struct flight *fl)
 {
-    struct call *c = &ex->call;
+    struct call *c = &fl->call;
     struct http_resp *resp = &c->x->resp;
 
     if (resp->source) {
         /* Its close() belongs to the loop. A handler that is run twice makes no sources. */
-        assert(!ex->dropped);
-        ex->dropped = resp->source;
+        assert(!fl->dropped);
+        fl->dropped = resp->source;
         resp->source = NULL;
     }
     resp->field_count = 0;
@@ -32,14 +32,14 @@ void reply_reset(struct exchange *ex)
     resp->source_length = -1;
     c->status = 0;
     c->content_type = (struct str){NULL, 0};
-    buf_init_arena(&c->out, c->arena, answer_limit(ex));
+    buf_init_arena(&c->out, c->arena, answer_limit(fl));
 }
 
-static void add_number(struct exchange *ex, struct str name, uint64_t n)
+static void add_number(struct flight *fl, struct str name, uint64_t n)
 {
-    char *text = arena_alloc_raw(ex->call.arena, NUMBER_TEXT_MAX);
+    char *text = arena_alloc_raw(fl->call.arena, NUMBER_TEXT_MAX);
 
-    http_resp_add(ex->call.x, name, str_make(text, number_print_u64(n, text)));
+    http_resp_add(fl->call.x, name, str_make(text, number_print_u64(n, text)));
 }
 
 static bool has_field(const struct http_resp *resp, struct str name)
@@ -50,41 +50,41 @@ static bool has_field(const struct http_resp *resp, struct str name)
     return false;
 }
 
-static void add_allow(struct exchange *ex)
+static void add_allow(struct flight *fl)
 {
     struct buf text;
 
-    buf_init_arena(&text, ex->call.arena, 128);
+    buf_init_arena(&text, fl->call.arena, 128);
     for (int m = HTTP_GET; m < HTTP_OTHER; m++) {
-        if (!(ex->allow & VERB(m)))
+        if (!(fl->allow & VERB(m)))
             continue;
         if (text.len > 0)
             buf_put_str(&text, STR(", "));
         buf_put_str(&text, str_of(http_method_name((enum http_method)m)));
     }
-    http_resp_add(ex->call.x, STR("allow"), buf_str(&text));
+    http_resp_add(fl->call.x, STR("allow"), buf_str(&text));
 }
 
-static void add_retry_after(struct exchange *ex)
+static void add_retry_after(struct flight *fl)
 {
-    uint32_t ms = ex->fail.retry_after_ms;
+    uint32_t ms = fl->fail.retry_after_ms;
 
-    if (ms == 0 && ex->fail.code != CODE_UNAVAILABLE)
+    if (ms == 0 && fl->fail.code != CODE_UNAVAILABLE)
         return;
     if (ms == 0)
-        ms = ex->d->host->retry_after_ms ? ex->d->host->retry_after_ms : FALLBACK_RETRY_MS;
-    if (!has_field(&ex->call.x->resp, STR("retry-after")))
-        add_number(ex, STR("retry-after"), ((uint64_t)ms + 999) / 1000);
+        ms = fl->d->host->retry_after_ms ? fl->d->host->retry_after_ms : FALLBACK_RETRY_MS;
+    if (!has_field(&fl->call.x->resp, STR("retry-after")))
+        add_number(fl, STR("retry-after"), ((uint64_t)ms + 999) / 1000);
 }
 
 /* What every answer carries. */
-static void add_common(struct exchange *ex)
+static void add_common(struct flight *fl)
 {
-    http_resp_add(ex->call.x, STR("x-request-id"), ex->call.request_id);
-    if (ex->limit.headers && ex->limit.limit > 0) {
-        add_number(ex, STR("ratelimit-limit"), ex->limit.limit);
-        add_number(ex, STR("ratelimit-remaining"), ex->limit.remaining);
-        add_number(ex, STR("ratelimit-reset"), ((uint64_t)ex->limit.reset_ms + 999) / 1000);
+    http_resp_add(fl->call.x, STR("x-request-id"), fl->call.request_id);
+    if (fl->limit.headers && fl->limit.limit > 0) {
+        add_number(fl, STR("ratelimit-limit"), fl->limit.limit);
+        add_number(fl, STR("ratelimit-remaining"), fl->limit.remaining);
+        add_number(fl, STR("ratelimit-reset"), ((uint64_t)fl->limit.reset_ms + 999) / 1000);
     }
 }
 
@@ -93,9 +93,9 @@ static bool status_has_body(int status)
     return status >= 200 && status != 204 && status != 304;
 }
 
-static void put_answer(struct exchange *ex, struct str body)
+static void put_answer(struct flight *fl, struct str body)
 {
-    struct call *c = &ex->call;
+    struct call *c = &fl->call;
     struct http_resp *resp = &c->x->resp;
 
     resp->status = c->status;
@@ -104,33 +104,33 @@ static void put_answer(struct exchange *ex, struct str body)
     } else if (c->content_type.len > 0) {
         http_resp_add(c->x, STR("content-type"), c->content_type);
     } else if (body.len > 0 || resp->source) {
-        http_resp_add(c->x, STR("content-type"), ex->info->dialect->content_type);
+        http_resp_add(c->x, STR("content-type"), fl->info->dialect->content_type);
     }
     resp->body = body;
-    add_common(ex);
+    add_common(fl);
 }
 
-void reply_error(struct exchange *ex, int status)
+void reply_error(struct flight *fl, int status)
 {
-    struct call *c = &ex->call;
-    const struct dialect *dialect = ex->info->dialect;
+    struct call *c = &fl->call;
+    const struct dialect *dialect = fl->info->dialect;
 
-    reply_reset(ex);
-    buf_init_arena(&c->out, c->arena, MAX(answer_limit(ex), (size_t)ERROR_BYTES));
-    c->status = status ? status : code_http_status(ex->fail.code);
-    ex->code = ex->fail.code;
+    reply_reset(fl);
+    buf_init_arena(&c->out, c->arena, MAX(answer_limit(fl), (size_t)ERROR_BYTES));
+    c->status = status ? status : code_http_status(fl->fail.code);
+    fl->code = fl->fail.code;
     if (status == 405)
-        add_allow(ex);
-    dialect->error(c, &ex->fail);
+        add_allow(fl);
+    dialect->error(c, &fl->fail);
     if (c->status == 401 && dialect->realm && !has_field(&c->x->resp, STR("www-authenticate")))
         http_resp_add(c->x, STR("www-authenticate"),
                       arena_printf(c->arena, "Basic realm=\"%s\"", dialect->realm));
-    add_retry_after(ex);
+    add_retry_after(fl);
     if (c->out.overflow) {
         log_error(&c->log, "error answer too large", KV_UINT("limit", c->out.max));
         buf_clear(&c->out);
     }
-    put_answer(ex, buf_str(&c->out));
+    put_answer(fl, buf_str(&c->out));
 }
 
 /* --- compression --- */
@@ -163,13 +163,13 @@ static bool accepts_gzip(struct str value)
     return star;
 }
 
-static struct str compress(struct exchange *ex, struct str body)
+static struct str compress(struct flight *fl, struct str body)
 {
-    struct call *c = &ex->call;
-    size_t floor = ex->d->host->gzip_min_bytes;
-    struct str type = c->content_type.len > 0 ? c->content_type : ex->info->dialect->content_type;
+    struct call *c = &fl->call;
+    size_t floor = fl->d->host->gzip_min_bytes;
+    struct str type = c->content_type.len > 0 ? c->content_type : fl->info->dialect->content_type;
 
-    if (floor == 0 || body.len < floor || (ex->info->route->flags & ROUTE_NO_GZIP) != 0 ||
+    if (floor == 0 || body.len < floor || (fl->info->route->flags & ROUTE_NO_GZIP) != 0 ||
         !type_is_compressible(type) || has_field(&c->x->resp, STR("content-encoding")))
         return body;
     http_resp_add(c->x, STR("vary"), STR("accept-encoding"));
@@ -179,27 +179,27 @@ static struct str compress(struct exchange *ex, struct str body)
     struct buf small;
 
     buf_init_arena(&small, c->arena, body.len); /* what does not shrink goes out as it is */
-    if (coders_deflate(ex->d->coders, body, &small) < 0)
+    if (coders_deflate(fl->d->coders, body, &small) < 0)
         return body;
     http_resp_add(c->x, STR("content-encoding"), STR("gzip"));
     return buf_str(&small);
 }
 
-void reply_success(struct exchange *ex, bool may_compress)
+void reply_success(struct flight *fl, bool may_compress)
 {
-    struct call *c = &ex->call;
+    struct call *c = &fl->call;
     struct str body = buf_str(&c->out);
 
     if (c->out.overflow) {
-        IGNORE(fail_set(&ex->fail, CODE_INTERNAL, "the answer is too large"));
+        IGNORE(fail_set(&fl->fail, CODE_INTERNAL, "the answer is too large"));
         log_error(&c->log, "answer too large", KV_UINT("limit", c->out.max));
-        reply_error(ex, 0);
+        reply_error(fl, 0);
         return;
     }
-    ex->code = CODE_OK;
+    fl->code = CODE_OK;
     if (c->status == 0)
         c->status = 200;
     if (may_compress && !c->x->resp.source && status_has_body(c->status))
-        body = compress(ex, body);
-    put_answer(ex, body);
+        body = compress(fl, body);
+    put_answer(fl, body);
 }

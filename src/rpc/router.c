@@ -263,8 +263,7 @@ static struct realm *owner_find(const struct router *r, struct str path)
         struct str p = r->prefixes[i].text;
 
         /* "/api/v1" belongs to "/api/v1/" too. */
-        if (str_starts_with(path, p) ||
-            (path.len + 1 == p.len && memcmp(path.p, p.p, path.len) == 0))
+        if (str_starts_with(path, p) || (path.len + 1 == p.len && str_starts_with(p, path)))
             return r->prefixes[i].realm;
     }
     return NULL;

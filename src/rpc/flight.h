@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What dispatch keeps of one exchange, and the steps that its files share. Private to rpc. Lives in
- * the exchange's arena; owned by whichever thread owns the exchange. */
-#ifndef RPC_EXCHANGE_H
-#define RPC_EXCHANGE_H
+/* One request in flight: what dispatch keeps of it, and the steps that its files share. Private to
+ * rpc. Lives in the exchange's arena; owned by whichever thread owns the exchange. */
+#ifndef RPC_FLIGHT_H
+#define RPC_FLIGHT_H
 
 #include "base/slot.h"
 #include "rpc/coder.h"
@@ -36,7 +36,7 @@ struct dispatch {
     struct metric_histogram *write_wait;
 };
 
-struct exchange {
+struct flight {
     struct call call;
     struct dispatch *d;
     struct route_info *info;
@@ -56,34 +56,34 @@ struct exchange {
     struct fail fail;
 };
 
-/* --- accept.c: what is decided from the head alone; -1 with ex->fail and *status (0: by code) ---
+/* --- accept.c: what is decided from the head alone; -1 with fl->fail and *status (0: by code) ---
  */
 
-int accept_query(struct exchange *ex) MUST_CHECK;
-int accept_caller(struct exchange *ex) MUST_CHECK;
-int accept_media(struct exchange *ex, int *status) MUST_CHECK;
-int accept_coding(struct exchange *ex, int *status) MUST_CHECK;
-int accept_length(struct exchange *ex, int *status) MUST_CHECK;
-int accept_rate(struct exchange *ex) MUST_CHECK;
+int accept_query(struct flight *fl) MUST_CHECK;
+int accept_caller(struct flight *fl) MUST_CHECK;
+int accept_media(struct flight *fl, int *status) MUST_CHECK;
+int accept_coding(struct flight *fl, int *status) MUST_CHECK;
+int accept_length(struct flight *fl, int *status) MUST_CHECK;
+int accept_rate(struct flight *fl) MUST_CHECK;
 
 /* A DELETE tells only with its body whether its media type matters. Also inflates the body. */
-int accept_body(struct exchange *ex, int *status) MUST_CHECK;
+int accept_body(struct flight *fl, int *status) MUST_CHECK;
 
-struct str request_id_take(struct exchange *ex);
+struct str request_id_take(struct flight *fl);
 
 /* --- reply.c: from outcome to answer; does not send --- */
 
 /* Forgets what a handler has written so far. */
-void reply_reset(struct exchange *ex);
+void reply_reset(struct flight *fl);
 
-/* ex->fail in the dialect's shape; status 0: by its code. */
-void reply_error(struct exchange *ex, int status);
+/* fl->fail in the dialect's shape; status 0: by its code. */
+void reply_error(struct flight *fl, int status);
 
 /* What the handler has written, or an error when it was too much. Compresses when allowed. */
-void reply_success(struct exchange *ex, bool may_compress);
+void reply_success(struct flight *fl, bool may_compress);
 
 /* --- record.c: metrics and the access line --- */
 
-void record_sent(struct exchange *ex);
+void record_sent(struct flight *fl);
 
 #endif

@@ -66,6 +66,12 @@ def event_is_gone(server, model, _):
          ("subject", "kind", "seq"), (_key(model, State.THERE).id,))
 
 
+def tenant_event_is_gone(server, model, _):
+    name = next(name for name in model.tenants if name != "default")
+    _sql(server, "delete from {table} where subject = ? and kind = 'tenant.created'",
+         ("subject", "kind", "seq"), (name,))
+
+
 def tenant_is_gone(server, model, _):
     name = next(name for name in model.tenants if name != "default")
     _sql(server, "delete from {table} where name = ?", ("id", "name", "created_us"), (name,))
@@ -89,7 +95,7 @@ def page_is_overwritten(server, _, __):
 
 
 DAMAGES = (key_is_gone, key_is_live_again, key_is_revoked, label_is_another, expiry_is_another,
-           event_is_gone, tenant_is_gone, file_is_older, page_is_overwritten)
+           event_is_gone, tenant_event_is_gone, tenant_is_gone, file_is_older, page_is_overwritten)
 
 
 async def _judge(run, server, model):

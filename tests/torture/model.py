@@ -65,6 +65,10 @@ class Model:
     def __init__(self, journal):
         self.journal = journal
         self.tenants = {}
+        self.home = None         # the tenant whose event log tells of all tenants
+        self.tenant_events = {}  # name -> kinds seen there
+        self.ended = set()       # names of tenants that were deleted
+        self.role_scopes = {}    # what a key without scopes of its own was told to have
         self.acknowledged = 0
         self.settled_there = 0  # in flight at a kill, found done
         self.settled_not = 0    # in flight at a kill, found not done
@@ -72,8 +76,9 @@ class Model:
     # --- what the clients report --------------------------------------------------------------
 
     def adopt_tenant(self, name):
-        """A tenant that the server made by itself."""
+        """The tenant that the server made by itself."""
         self.tenants[name] = Tenant(name, State.THERE)
+        self.home = name
 
     def adopt_key(self, tenant, label, key_id, token, role, scopes):
         key = Key(label, tenant, role, scopes, None, State.THERE, key_id, token)
@@ -105,7 +110,7 @@ class Model:
         elif thing.state is State.GOING:
             thing.state = State.GONE
             if isinstance(thing, Tenant):
-                del self.tenants[thing.name]
+                self._end(thing)
 
     def refused(self, thing):
         """The answer said no: nothing may have changed."""
@@ -132,10 +137,18 @@ class Model:
                 self._compare_keys(tenant, seen[tenant.name], lost, half)
             elif tenant.state is State.THERE:
                 lost.append(f"tenant {tenant.name} was created and is not there")
-            else:
+            elif tenant.state is State.COMING:
                 self._settle(tenant, State.GONE)
                 del self.tenants[tenant.name]
+            else:
+                self._settle(tenant, State.GONE)
+                self._end(tenant)
+        self._compare_tenant_events(half)
         return lost, half
+
+    def _end(self, tenant):
+        del self.tenants[tenant.name]
+        self.ended.add(tenant.name)
 
     def _settle(self, thing, outcome):
         happened = (thing.state is State.COMING) == (outcome is State.THERE)
@@ -175,16 +188,12 @@ class Model:
         if row is None:
             return
         key.id = key.id or row["id"]  # when the acknowledgement was cut short
-        for name, wanted in (("id", key.id), ("label", key.label), ("tenant", key.tenant),
-                             ("role", key.role), ("scopes", key.scopes),
-                             ("expires", key.expires)):
-            found = row.get(name)
-            if name == "scopes":
-                found, wanted = sorted(found or []), sorted(wanted)
-            elif name == "expires":
-                found, wanted = found or None, wanted or None
-            elif name == "tenant" and found is None:
-                continue
+        scopes = key.scopes or self.role_scopes.get(key.role) or row["scopes"]
+        for name, wanted, found in (
+                ("id", key.id, row["id"]), ("label", key.label, row["label"]),
+                ("tenant", key.tenant, row["tenant"]), ("role", key.role, row["role"]),
+                ("scopes", sorted(scopes), sorted(row["scopes"])),
+                ("expires", key.expires, row["expires"])):
             if found != wanted:
                 half.append(f"key {key.label}: {name} is {found!r}, not {wanted!r}")
 
@@ -194,6 +203,8 @@ class Model:
             if seq <= tenant.events_after:
                 half.append(f"event {seq} of {tenant.name} comes out of order")
             tenant.events_after = seq
+            if kind.startswith("tenant.") and tenant.name == self.home:
+                self.tenant_events.setdefault(subject, []).append(kind)
             if not kind.startswith("key."):
                 continue
             if subject in by_id:
@@ -205,6 +216,16 @@ class Model:
             if key.events != wanted:
                 half.append(f"key {key.label} ({key.id}) has events {key.events}, not {wanted}")
 
+    def _compare_tenant_events(self, half):
+        told = dict(self.tenant_events)
+        told.pop(self.home, None)
+        for name in sorted(told.keys() | self.ended | self.tenants.keys() - {self.home}):
+            wanted = ["tenant.created"] if name in self.tenants else []
+            if name in self.ended:
+                wanted = ["tenant.created", "tenant.deleted"]
+            if told.get(name, []) != wanted:
+                half.append(f"tenant {name} has events {told.get(name, [])}, not {wanted}")
+
     # --- for the driver -----------------------------------------------------------------------
 
     def copy(self):
@@ -214,6 +235,7 @@ class Model:
         return twin
 
     def forget_events(self):
+        self.tenant_events.clear()
         for tenant in self.tenants.values():
             tenant.events_after = 0
             for key in tenant.keys.values():

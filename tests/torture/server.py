@@ -14,6 +14,7 @@ from contextlib import closing
 
 import wire
 
+DATA_FILE = "muster.db"
 READY_SECONDS = 30
 CHECK_SECONDS = 120
 
@@ -99,16 +100,7 @@ class Server:
         return json.loads((self.data / "first-credentials.json").read_text())
 
     def data_file(self):
-        """The one SQLite file in the data directory."""
-        found = []
-        for path in sorted(self.data.iterdir()):
-            if path.is_file():
-                with open(path, "rb") as file:
-                    if file.read(16) == b"SQLite format 3\0":
-                        found.append(path)
-        if len(found) != 1:
-            raise Broken(f"{self.data} holds {len(found)} data files, not one: {found}")
-        return found[0]
+        return self.data / DATA_FILE
 
     def stage(self):
         """How far a first start came, read from a copy so that the crash's traces stay."""
@@ -116,11 +108,10 @@ class Server:
             for path in self.data.iterdir():
                 if path.is_file():
                     shutil.copy2(path, folder)
-            files = [path for path in pathlib.Path(folder).iterdir()
-                     if path.stat().st_size and path.suffix == ".db"]
-            if not files:
+            copy = pathlib.Path(folder) / DATA_FILE
+            if not copy.exists() or not copy.stat().st_size:
                 return "no data file"
-            with closing(sqlite3.connect(files[0])) as database:
+            with closing(sqlite3.connect(copy)) as database:
                 if not database.execute("select count(*) from sqlite_master").fetchone()[0]:
                     return "no tables"
                 if not database.execute("select count(*) from tenants").fetchone()[0]:

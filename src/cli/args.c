@@ -98,7 +98,7 @@ static int take_flag(struct walk *w, const char *arg, struct fail *f)
     }
 
     const struct args_flag *flag = find_flag(w, name);
-    const char *value;
+    const char *value = NULL;
 
     if (!flag)
         return refuse_unknown(w, name, f);

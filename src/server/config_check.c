@@ -2,7 +2,8 @@
 /* Each rule names the key where it was set and what to change. */
 #include "server/config_check.h"
 
-#include "server/endpoint.h"
+#include "net/allow_list.h"
+#include "server/listen_address.h"
 
 struct checking {
     const struct config *config;
@@ -35,10 +36,10 @@ static void check_listeners(const struct checking *k)
 
     for (size_t i = 0; i < c->listen.count; i++) {
         const char *text = c->listen.items[i];
-        struct endpoint e;
+        struct listen_address e;
         struct fail f;
 
-        if (endpoint_parse(str_of(text), &e, &f) < 0) {
+        if (listen_address_parse(str_of(text), &e, &f) < 0) {
             config_problem(k->problems, "%.*s: %s", STR_ARG(where), f.message);
             continue;
         }
@@ -68,6 +69,19 @@ static void check_tls(const struct checking *k)
                        STR_ARG(place(k, CONFIG_KEY_tls_client_auth)));
 }
 
+static void check_outbound(const struct checking *k)
+{
+    struct allow_list *list = allow_list_new();
+    struct fail f;
+
+    for (size_t i = 0; i < k->config->outbound_allow.count; i++) {
+        if (allow_list_add(list, str_of(k->config->outbound_allow.items[i]), &f) < 0)
+            config_problem(k->problems, "%.*s: %s", STR_ARG(place(k, CONFIG_KEY_outbound_allow)),
+                           f.message);
+    }
+    allow_list_free(&list);
+}
+
 void config_check(const struct config *c, struct config_problems *p)
 {
     struct checking k = {c, p, arena_new(1024)};
@@ -76,6 +90,7 @@ void config_check(const struct config *c, struct config_problems *p)
         config_problem(p, "%.*s: is empty; name a directory", STR_ARG(place(&k, CONFIG_KEY_data)));
     check_listeners(&k);
     check_tls(&k);
+    check_outbound(&k);
     if (c->tasks_retry_max_us < c->tasks_retry_us)
         config_problem(p, "%.*s: is shorter than tasks.retry",
                        STR_ARG(place(&k, CONFIG_KEY_tasks_retry_max_us)));

@@ -95,6 +95,8 @@ PATH_KEY(tls_client_ca, "tls.client_ca", "", LIVE,
     "SIGHUP.")
 ENUM_KEY(tls_client_auth, "tls.client_auth", "none", "none|optional|required", LIVE,
     "Whether clients are asked for a certificate, and refused when they have none.")
+ENUM_KEY(tls_min_version, "tls.min_version", "1.2", "1.2|1.3", LIVE,
+    "The oldest TLS version that is spoken.")
 
 INT_KEY(limits_connections, "limits.connections", "200000", 1, 10000000, FIXED,
     "Connections at a time over all listeners; more are closed at once.")
@@ -176,13 +178,11 @@ INT_KEY(rate_entries, "rate.entries", "100000", 100, 100000000, FIXED,
 RATE_KEYS(admin, "0", "0", "0")
 
 BOOL_KEY(metrics_open, "metrics.open", "false", FIXED,
-    "Shows /metrics to callers without a key.")
+    "Shows /metrics to callers on other machines without a key, too.")
 
-LIST_KEY(outbound_allow, "outbound.allow", "", 1024, FIXED,
+LIST_KEY(outbound_allow, "outbound.allow", "", 1024, LIVE,
     "Networks (10.0.0.0/8), addresses and host names (*.example.com) that the server may call, each "
     "with an optional port. Empty: it calls nobody.")
-TIME_KEY(outbound_timeout_us, "outbound.timeout", "30s", 100 * MSEC, HOUR, FIXED,
-    "Longest time for one outbound call, from look-up to the last byte.")
 
 /* clang-format on */
 

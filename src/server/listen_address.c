@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Addresses only, no names: what a listener binds to should not depend on a resolver. */
-#include "server/endpoint.h"
+#include "server/listen_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -31,9 +31,9 @@ static bool is_address(const char *host, bool ipv6)
     return inet_pton(ipv6 ? AF_INET6 : AF_INET, host, &any) == 1;
 }
 
-int endpoint_parse(struct str text, struct endpoint *out, struct fail *f)
+int listen_address_parse(struct str text, struct listen_address *out, struct fail *f)
 {
-    struct endpoint e = {0};
+    struct listen_address e = {0};
     struct str rest = text;
     char host[64];
     uint64_t port;

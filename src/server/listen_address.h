@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A listener's address as it is configured: "127.0.0.1:8080", "tls://[::1]:8443". Pure, any thread.
  * The host is a view of the text. */
-#ifndef SERVER_ENDPOINT_H
-#define SERVER_ENDPOINT_H
+#ifndef SERVER_LISTEN_ADDRESS_H
+#define SERVER_LISTEN_ADDRESS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -11,7 +11,7 @@
 #include "base/macros.h"
 #include "base/str.h"
 
-struct endpoint {
+struct listen_address {
     struct str host; /* an IPv4 or IPv6 address, without brackets */
     uint16_t port;   /* 0: any free one */
     bool tls;
@@ -20,6 +20,6 @@ struct endpoint {
 };
 
 /* -1 with what to write instead. */
-int endpoint_parse(struct str text, struct endpoint *out, struct fail *f) MUST_CHECK;
+int listen_address_parse(struct str text, struct listen_address *out, struct fail *f) MUST_CHECK;
 
 #endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operator's commands, for the table in cli.c. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/cli.h"
+
+#define KEY_COMMAND_COUNT    3
+#define TENANT_COMMAND_COUNT 3
+
+extern const struct cli_command key_commands[KEY_COMMAND_COUNT];
+extern const struct cli_command tenant_commands[TENANT_COMMAND_COUNT];
+
+enum exit_code backup_command(struct cli *cli, const struct cli_command *self, int argc,
+                              char *const *argv);
+enum exit_code check_command(struct cli *cli, const struct cli_command *self, int argc,
+                             char *const *argv);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* --output table|json, and what the tables of several commands share. Main thread. */
+#ifndef CLI_OUTPUT_H
+#define CLI_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "cli/args.h"
+#include "cli/cli.h"
+#include "codec/json.h"
+
+#define OUTPUT_FLAG                                                                                \
+    {                                                                                              \
+        "output", ARGS_VALUE, "table|json", "How to print; table when not given."                  \
+    }
+
+/* False: *code is how to end. */
+bool output_is_json(struct cli *cli, const struct args *args, bool *json, enum exit_code *code)
+    MUST_CHECK;
+
+/* As it came, indented. */
+enum exit_code output_json(struct cli *cli, const struct json_value *v);
+
+/* A member as one cell: text, number, true or false, a list's items with commas; empty when absent,
+ * null or "". */
+struct str output_cell(struct arena *a, const struct json_value *object, const char *key);
+
+/* A column a member, a line an object. */
+struct output_column {
+    const char *title;
+    const char *key;
+};
+
+enum exit_code output_table(struct cli *cli, const struct output_column *columns, size_t count,
+                            const struct json_value *rows);
+
+/* One object, a line a member. */
+enum exit_code output_object(struct cli *cli, const struct output_column *columns, size_t count,
+                             const struct json_value *object);
+
+#endif

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Units change here: the configuration counts microseconds, the network milliseconds. */
+#include "server/apply.h"
+
+#include <sched.h>
+
+static uint32_t ms(int64_t us)
+{
+    return (uint32_t)(us / 1000);
+}
+
+void apply_http_limits(const struct config *c, struct http_limits *out)
+{
+    *out = (struct http_limits){
+        .request_line_bytes = (size_t)c->limits_request_line,
+        .header_bytes = (size_t)c->limits_headers,
+        .header_count = (size_t)c->limits_header_count,
+        .connections = (size_t)c->limits_connections,
+        .h2_streams = (uint32_t)c->limits_streams,
+        .header_timeout_ms = ms(c->timeouts_header_us),
+        .body_timeout_ms = ms(c->timeouts_body_us),
+        .idle_timeout_ms = ms(c->timeouts_idle_us),
+        .write_timeout_ms = ms(c->timeouts_write_us),
+        .min_rate_bytes = (uint32_t)c->limits_min_rate,
+        .h2_resets = (uint32_t)c->h2_resets,
+        .h2_pings = (uint32_t)c->h2_pings,
+        .h2_settings = (uint32_t)c->h2_settings,
+        .h2_priorities = (uint32_t)c->h2_priorities,
+        .h2_empty_data = (uint32_t)c->h2_empty_data,
+        .h2_continuations = (uint32_t)c->h2_continuations,
+        .h2_window_updates = (uint32_t)c->h2_window_updates,
+        .h2_stalls = (uint32_t)c->h2_stalls,
+        .output_bytes = (size_t)c->limits_output,
+    };
+}
+
+struct rate {
+    const char *dialect;
+    int64_t key_per_second, key_burst, key_concurrent;
+    int64_t tenant_per_second, tenant_burst, tenant_concurrent;
+};
+
+#define RATE(c, name)                                                                              \
+    {                                                                                              \
+#name, (c)->rate_##name##_key_per_second, (c)->rate_##name##_key_burst,                    \
+            (c)->rate_##name##_key_concurrent, (c)->rate_##name##_tenant_per_second,               \
+            (c)->rate_##name##_tenant_burst, (c)->rate_##name##_tenant_concurrent                  \
+    }
+
+static struct limit_rule rule(int64_t per_second, int64_t burst)
+{
+    if (per_second == 0)
+        return (struct limit_rule){.shape = LIMIT_NONE};
+    return (struct limit_rule){.shape = LIMIT_BUCKET,
+                               .amount = (uint32_t)per_second,
+                               .period_ms = 1000,
+                               .burst = (uint32_t)burst};
+}
+
+int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
+{
+    const struct rate rates[] = {RATE(c, admin)};
+
+    for (size_t i = 0; i < COUNTOF(rates); i++) {
+        const struct rate *r = &rates[i];
+        struct limit_policy policy = {
+            .key = rule(r->key_per_second, r->key_burst),
+            .tenant = rule(r->tenant_per_second, r->tenant_burst),
+            .key_concurrent = (uint32_t)r->key_concurrent,
+            .tenant_concurrent = (uint32_t)r->tenant_concurrent,
+            .headers = true,
+        };
+        size_t slot;
+
+        if (limits_slot(limits, r->dialect, 0, &slot, f) < 0 ||
+            limits_set(limits, slot, &policy, f) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int apply_tls(const struct config *c, struct tls **out, struct fail *f)
+{
+    const struct tls_config tls = {
+        .cert_file = c->tls_cert,
+        .key_file = c->tls_key,
+        .ca_file = c->tls_client_ca[0] != '\0' ? c->tls_client_ca : NULL,
+        .client_cert = (enum tls_client_cert)c->tls_client_auth,
+        .min_version = (enum tls_version)c->tls_min_version,
+    };
+
+    *out = NULL;
+    return c->tls_cert[0] == '\0' ? 0 : tls_new(&tls, out, f);
+}
+
+int apply_allow_list(const struct config *c, struct allow_list **out, struct fail *f)
+{
+    struct allow_list *list = allow_list_new();
+
+    for (size_t i = 0; i < c->outbound_allow.count; i++) {
+        if (allow_list_add(list, str_of(c->outbound_allow.items[i]), f) < 0) {
+            allow_list_free(&list);
+            return -1;
+        }
+    }
+    *out = list;
+    return 0;
+}
+
+static size_t processors(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+
+    return (size_t)MAX(count, 1);
+}
+
+unsigned apply_loops(const struct config *c)
+{
+    return c->loops > 0 ? (unsigned)c->loops : (unsigned)MIN(processors(), (size_t)256);
+}
+
+size_t apply_workers(const struct config *c)
+{
+    return c->workers > 0 ? (size_t)c->workers : MAX(2 * processors(), (size_t)4);
+}
+
+size_t apply_readers(const struct config *c)
+{
+    return c->store_readers > 0 ? (size_t)c->store_readers : apply_workers(c) + 2;
+}

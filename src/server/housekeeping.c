@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pruning goes in small steps, so that requests on the write lane never wait for a large one. */
+#include "server/housekeeping.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+#include "core/event.h"
+
+#define PRUNE_PERIOD_US INT64_C(600000000)
+#define PRUNE_STEP      ((size_t)500)
+
+struct housekeeping {
+    struct store *store;
+    struct keyring *ring;
+    const struct clock *clock;
+
+    pthread_mutex_t lock; /* guards the two below: the main thread sets, the scheduler reads */
+    int64_t events_us;
+    int64_t tasks_us;
+};
+
+typedef int (*prune_fn)(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
+                        struct fail *f);
+
+struct step {
+    prune_fn prune;
+    int64_t before_us;
+    size_t gone;
+};
+
+struct housekeeping *housekeeping_new(struct store *store, struct keyring *ring,
+                                      const struct clock *clock)
+{
+    struct housekeeping *h = heap_new_type(struct housekeeping);
+
+    h->store = store;
+    h->ring = ring;
+    h->clock = clock;
+    pthread_mutex_init(&h->lock, NULL);
+    return h;
+}
+
+void housekeeping_free(struct housekeeping **h)
+{
+    if (!*h)
+        return;
+    pthread_mutex_destroy(&(*h)->lock);
+    free(*h);
+    *h = NULL;
+}
+
+void housekeeping_keep(struct housekeeping *h, int64_t events_us, int64_t tasks_us)
+{
+    pthread_mutex_lock(&h->lock);
+    h->events_us = events_us;
+    h->tasks_us = tasks_us;
+    pthread_mutex_unlock(&h->lock);
+}
+
+static int run_step(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct step *s = arg;
+
+    return s->prune(tx, s->before_us, PRUNE_STEP, &s->gone, f);
+}
+
+static int prune(struct housekeeping *h, prune_fn fn, int64_t keep_us, struct fail *f)
+{
+    struct step s = {.prune = fn, .before_us = clock_wall_us(h->clock) - keep_us};
+    int result;
+
+    do {
+        struct arena *a = arena_new(4096);
+
+        s.gone = 0;
+        result = store_write(h->store, a, run_step, &s, f);
+        arena_free(&a);
+    } while (result == 0 && s.gone == PRUNE_STEP);
+    return result;
+}
+
+static int flush_keys(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+
+    return keyring_flush(h->ring, h->store, f);
+}
+
+static int prune_events(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    int64_t keep_us = h->events_us;
+    pthread_mutex_unlock(&h->lock);
+    return prune(h, event_prune, keep_us, f);
+}
+
+static int prune_tasks(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+
+    pthread_mutex_lock(&h->lock);
+    int64_t keep_us = h->tasks_us;
+    pthread_mutex_unlock(&h->lock);
+    return prune(h, store_task_prune, keep_us, f);
+}
+
+void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us)
+{
+    scheduler_every(s, "keys.last_used", last_used_us, flush_keys, h);
+    scheduler_every(s, "events.prune", PRUNE_PERIOD_US, prune_events, h);
+    scheduler_every(s, "tasks.prune", PRUNE_PERIOD_US, prune_tasks, h);
+}

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Parts are made in the order in which they need each other and given back in the reverse. */
+#include "server/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "api/admin/admin.h"
+#include "api/host.h"
+#include "base/heap.h"
+#include "base/id.h"
+#include "base/slot.h"
+#include "codec/json_writer.h"
+#include "core/bootstrap.h"
+#include "core/datafile.h"
+#include "core/scheduler.h"
+#include "core/tenant.h"
+#include "net/http_client.h"
+#include "net/httpd.h"
+#include "rpc/dispatch.h"
+#include "server/apply.h"
+#include "server/exit_reason.h"
+#include "server/heartbeat.h"
+#include "server/housekeeping.h"
+#include "server/process_metrics.h"
+#include "store/store_open.h"
+
+#define CLAIM_LIMIT ((size_t)64)
+
+struct server {
+    struct server_host host;
+    const struct config *config;
+    struct arena *arena;  /* texts that live as long as the server */
+    const char *data_dir; /* outlives configurations */
+
+    struct metrics *metrics;
+    struct process_metrics *process;
+    struct store *store;
+    struct master_key master;
+    struct keyring *ring;
+    struct limits *limits;
+    struct workers *workers;
+    struct api_host api;
+    struct admin_app admin;
+    struct admin_probe probes[2];
+    struct route_table tables[1];
+    struct router *router;
+    struct dispatch *dispatch;
+    struct tls *tls;
+    struct http_client *client;
+    struct httpd *httpd;
+    struct heartbeat *heartbeat;
+    struct scheduler *scheduler;
+    struct housekeeping *housekeeping;
+    struct slot draining; /* set once; read by loops */
+    bool has_endpoints;
+};
+
+/* ---- The store ---- */
+
+/* What is on the disk is unknown now; whoever restarts us will look. */
+static void on_fatal(void *arg, const char *message)
+{
+    struct server *s = arg;
+
+    log_error(s->host.log, "the disk failed; stopping", KV_STR("error", message));
+    log_flush(s->host.logger);
+    _exit(EXIT_CODE_DISK);
+}
+
+static int open_store(struct server *s, struct fail *f)
+{
+    const struct config *c = s->config;
+    const struct store_options o = {
+        .driver = &sqlite_driver,
+        .data_dir = s->data_dir,
+        .clock = s->host.clock,
+        .log = s->host.log,
+        .metrics = s->metrics,
+        .queue_limit = (size_t)c->store_queue,
+        .batch_limit = (size_t)c->store_batch,
+        .readers = apply_readers(c),
+        .checkpoint_pages = (size_t)c->store_checkpoint_pages,
+        .fatal = on_fatal,
+        .fatal_arg = s,
+    };
+
+    return store_open(&o, &s->store, f);
+}
+
+static int find_default_tenant(struct server *s, uint64_t *out, struct fail *f)
+{
+    struct arena *a = arena_new(4096);
+    struct store_tx *tx;
+    struct tenant tenant;
+    int result = -1;
+
+    if (store_read_open(s->store, a, &tx, f) == 0) {
+        result = tenant_get(tx, STR(TENANT_DEFAULT), &tenant, f);
+        if (result == 0)
+            *out = tenant.id;
+        store_read_close(&tx);
+    }
+    arena_free(&a);
+    return result;
+}
+
+static int open_domain(struct server *s, struct fail *f)
+{
+    bool created = false;
+
+    admin_sweep(s->data_dir);
+    if (bootstrap(s->store, s->host.clock, s->data_dir, &s->master, &created, f) < 0)
+        return -1;
+    if (created)
+        log_info(s->host.log, "made the tenant \"default\" and its first key",
+                 KV_SLICE("credentials",
+                          arena_printf(s->arena, "%s/" FIRST_CREDENTIALS_FILE, s->data_dir)));
+    s->ring = keyring_new(s->host.clock, &s->master);
+    return keyring_load(s->ring, s->store, f);
+}
+
+/* ---- What the admin interface asks of us ---- */
+
+static int backup(void *maintenance, const char *path, struct fail *f)
+{
+    struct server *s = maintenance;
+
+    return store_backup(s->store, path, f);
+}
+
+static int check(void *maintenance, struct arena *a, struct admin_findings *out, struct fail *f)
+{
+    struct server *s = maintenance;
+    struct store_findings found = {0};
+
+    if (store_check(s->store, a, &found, f) < 0)
+        return -1;
+    *out = (struct admin_findings){
+        .lines = found.lines,
+        .count = found.count,
+        .schema_version = found.schema_version,
+        .tenants = found.tenants,
+        .keys = found.keys,
+        .collectors = found.collectors,
+        .sources = found.sources,
+        .pipelines = found.pipelines,
+        .events = found.events,
+        .tasks = found.tasks,
+    };
+    return 0;
+}
+
+static int probe_store(void *arg, struct fail *f)
+{
+    struct server *s = arg;
+    struct store_health health;
+
+    store_health(s->store, &health);
+    if (health.state == STORE_OK)
+        return 0;
+    return fail_set(f, CODE_UNAVAILABLE, "%s", health.message);
+}
+
+static int probe_draining(void *arg, struct fail *f)
+{
+    struct server *s = arg;
+
+    if (!slot_get(&s->draining))
+        return 0;
+    return fail_set(f, CODE_UNAVAILABLE, "the server is stopping");
+}
+
+static void fill_admin(struct server *s)
+{
+    s->probes[0] = (struct admin_probe){"store", probe_store, s};
+    s->probes[1] = (struct admin_probe){"running", probe_draining, s};
+    s->admin = (struct admin_app){
+        .store = s->store,
+        .keyring = s->ring,
+        .master = &s->master,
+        .clock = s->host.clock,
+        .metrics = s->metrics,
+        .data_dir = s->data_dir,
+        .metrics_open = s->config->metrics_open,
+        .probes = s->probes,
+        .probe_count = COUNTOF(s->probes),
+        .maintenance = s,
+        .backup = backup,
+        .check = check,
+    };
+}
+
+/* ---- Requests ---- */
+
+static int open_dispatch(struct server *s, struct fail *f)
+{
+    const struct config *c = s->config;
+
+    s->limits = limits_new(s->host.clock, (size_t)c->rate_entries);
+    if (apply_rates(c, s->limits, f) < 0)
+        return -1;
+    s->workers = workers_new(apply_workers(c), (size_t)c->workers_queue, s->host.logger);
+    s->api = (struct api_host){
+        .rpc =
+            {
+                .clock = s->host.clock,
+                .log = *s->host.log,
+                .metrics = s->metrics,
+                .limits = s->limits,
+                .workers = s->workers,
+                .deadline_ms = c->timeouts_request_us / 1000,
+                .gzip_min_bytes = (size_t)c->answers_compress_above,
+            },
+        .store = s->store,
+        .keyring = s->ring,
+    };
+    if (find_default_tenant(s, &s->api.default_tenant, f) < 0)
+        return -1;
+    api_host_init(&s->api);
+    fill_admin(s);
+
+    s->tables[0] = admin_table(&s->admin);
+    if (router_new(s->tables, COUNTOF(s->tables), &s->router, f) < 0)
+        return -1;
+    return dispatch_new(&s->api.rpc, s->router, &s->dispatch, f);
+}
+
+/* The configured addresses and the admin socket, as net wants them. */
+static const char **listeners(struct server *s, size_t *count)
+{
+    const struct config_list *list = &s->config->listen;
+    const char **all = arena_new_array(s->arena, const char *, list->count + 1);
+
+    for (size_t i = 0; i < list->count; i++)
+        all[i] = list->items[i];
+    all[list->count] =
+        arena_cstr(s->arena, arena_printf(s->arena, "unix:%s/" SERVER_ADMIN_SOCKET, s->data_dir));
+    *count = list->count + 1;
+    return all;
+}
+
+static int open_httpd(struct server *s, struct fail *f)
+{
+    size_t count;
+    struct httpd_config h = {
+        .service = dispatch_service(s->dispatch),
+        .clock = s->host.clock,
+        .log = s->host.log,
+        .metrics = s->metrics,
+        .tls = s->tls,
+        .listeners = listeners(s, &count),
+        .loops = apply_loops(s->config),
+    };
+
+    h.listener_count = count;
+    apply_http_limits(s->config, &h.limits);
+    return httpd_new(&h, &s->httpd, f);
+}
+
+static int open_client(struct server *s, struct fail *f)
+{
+    const struct http_client_options o = {.clock = s->host.clock, .metrics = s->metrics};
+    struct allow_list *allow;
+
+    if (apply_allow_list(s->config, &allow, f) < 0)
+        return -1;
+
+    int result = http_client_new(&o, &allow, &s->client, f);
+
+    allow_list_free(&allow);
+    return result;
+}
+
+static int start_scheduler(struct server *s, struct fail *f)
+{
+    const struct config *c = s->config;
+    char owner[UUID_TEXT_LEN];
+
+    uuid_print(uuid_v4(), owner);
+
+    const struct scheduler_options o = {
+        .store = s->store,
+        .clock = s->host.clock,
+        .log = s->host.log,
+        .metrics = s->metrics,
+        .owner = arena_str(s->arena, str_make(owner, sizeof(owner))),
+        .poll_us = c->tasks_poll_us,
+        .lease_us = c->tasks_lease_us,
+        .claim_limit = CLAIM_LIMIT,
+        .backoff = {.first_us = c->tasks_retry_us, .max_us = c->tasks_retry_max_us},
+    };
+
+    s->housekeeping = housekeeping_new(s->store, s->ring, s->host.clock);
+    housekeeping_keep(s->housekeeping, c->events_keep_us, c->tasks_keep_us);
+    s->scheduler = scheduler_new(&o);
+    housekeeping_register(s->housekeeping, s->scheduler, c->store_last_used_interval_us);
+    return scheduler_start(s->scheduler, f);
+}
+
+/* ---- Telling where we are ---- */
+
+/* "127.0.0.1:8080" as a URL. */
+static struct str url_of(struct server *s, const char *listener)
+{
+    if (str_starts_with(str_of(listener), STR("tls://")))
+        return arena_printf(s->arena, "https://%s", listener + 6);
+    return arena_printf(s->arena, "http://%s", listener);
+}
+
+static int write_endpoints(struct server *s, struct fail *f)
+{
+    struct json_writer w;
+    struct buf text;
+
+    buf_init_arena(&text, s->arena, 65536);
+    json_writer_init_indented(&w, &text, 2);
+    json_obj_begin(&w);
+    json_key_i64(&w, STR("pid"), getpid());
+    json_key_str(&w, STR("version"), STR(MUSTER_VERSION));
+    json_key(&w, STR("urls"));
+    json_arr_begin(&w);
+    for (size_t i = 0; i < s->config->listen.count; i++)
+        json_str(&w, url_of(s, httpd_listener(s->httpd, i)));
+    json_arr_end(&w);
+    json_key_str(&w, STR("admin_socket"),
+                 arena_printf(s->arena, "%s/" SERVER_ADMIN_SOCKET, s->data_dir));
+    json_obj_end(&w);
+    buf_put_byte(&text, '\n');
+    if (datafile_write(s->data_dir, SERVER_ENDPOINTS_FILE, buf_str(&text), f) < 0)
+        return -1;
+    s->has_endpoints = true;
+    return 0;
+}
+
+static void remove_file(struct server *s, const char *name)
+{
+    struct str path = arena_printf(s->arena, "%s/%s", s->data_dir, name);
+
+    IGNORE(unlink(arena_cstr(s->arena, path)));
+}
+
+static void log_start(struct server *s)
+{
+    for (size_t i = 0; i < s->config->listen.count; i++)
+        log_info(s->host.log, "listening", KV_SLICE("url", url_of(s, httpd_listener(s->httpd, i))));
+    log_info(s->host.log, "serving", KV_STR("version", MUSTER_VERSION), KV_INT("pid", getpid()),
+             KV_STR("data", s->data_dir), KV_UINT("loops", httpd_loop_count(s->httpd)),
+             KV_UINT("workers", apply_workers(s->config)), KV_UINT("keys", keyring_count(s->ring)));
+    log_flush(s->host.logger);
+}
+
+/* ---- Life ---- */
+
+static enum exit_code start(struct server *s, struct fail *f)
+{
+    if (apply_tls(s->config, &s->tls, f) < 0)
+        return EXIT_CODE_USAGE;
+    if (open_store(s, f) < 0 || open_domain(s, f) < 0)
+        return exit_reason_code(f);
+    if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
+        return EXIT_CODE_FAILURE;
+    if (open_httpd(s, f) < 0)
+        return EXIT_CODE_LISTEN;
+    if (write_endpoints(s, f) < 0)
+        return exit_reason_code(f);
+    if (httpd_start(s->httpd, f) < 0 || start_scheduler(s, f) < 0)
+        return EXIT_CODE_FAILURE;
+    s->heartbeat = heartbeat_new(s->httpd);
+    return EXIT_CODE_OK;
+}
+
+enum exit_code server_start(const struct server_host *host, const struct config *config,
+                            struct server **out, struct fail *f)
+{
+    struct server *s = heap_new_type(struct server);
+
+    s->host = *host;
+    s->config = config;
+    s->arena = arena_new(4096);
+    s->data_dir = arena_cstr(s->arena, str_of(config->data));
+    s->metrics = metrics_new();
+    s->process = process_metrics_new(s->metrics, host->clock);
+
+    enum exit_code code = start(s, f);
+
+    if (code != EXIT_CODE_OK) {
+        server_free(&s);
+        return code;
+    }
+    log_start(s);
+    *out = s;
+    return EXIT_CODE_OK;
+}
+
+int server_reload(struct server *s, const struct config *config, struct fail *f)
+{
+    struct http_limits limits;
+    struct allow_list *allow = NULL;
+    struct tls *tls = NULL;
+    enum log_level level = (enum log_level)config->log_level;
+
+    /* Whatever can fail comes first. */
+    if (apply_tls(config, &tls, f) < 0)
+        return -1;
+    if (apply_allow_list(config, &allow, f) < 0 || apply_rates(config, s->limits, f) < 0) {
+        tls_free(&tls);
+        allow_list_free(&allow);
+        return -1;
+    }
+
+    apply_http_limits(config, &limits);
+    httpd_set_limits(s->httpd, &limits);
+    if (tls) {
+        struct tls *old = s->tls;
+
+        s->tls = tls;
+        httpd_set_tls(s->httpd, tls);
+        tls_free(&old);
+    }
+    http_client_set_allow(s->client, &allow);
+    logger_set_level(s->host.logger, level);
+    housekeeping_keep(s->housekeeping, config->events_keep_us, config->tasks_keep_us);
+    s->config = config;
+    return 0;
+}
+
+bool server_drain(struct server *s)
+{
+    slot_set(&s->draining, s);
+    return httpd_drain(s->httpd, (uint32_t)(s->config->drain_timeout_us / 1000));
+}
+
+bool server_is_alive(struct server *s)
+{
+    return heartbeat_check(s->heartbeat);
+}
+
+/* Times of use that are still in memory. */
+static void flush_keys(struct server *s)
+{
+    struct fail f = {0};
+
+    if (s->ring && s->store && keyring_flush(s->ring, s->store, &f) < 0)
+        log_warn(s->host.log, "last uses of keys were not written", KV_STR("error", f.message));
+}
+
+void server_free(struct server **server)
+{
+    struct server *s = *server;
+
+    if (!s)
+        return;
+    *server = NULL;
+
+    /* Whoever writes or posts answers stops before what it writes to. */
+    if (s->scheduler)
+        scheduler_stop(s->scheduler);
+    if (s->workers)
+        workers_stop(s->workers);
+    flush_keys(s);
+    store_close(&s->store);
+    httpd_free(&s->httpd);
+    heartbeat_free(&s->heartbeat);
+    if (s->has_endpoints) {
+        remove_file(s, SERVER_ENDPOINTS_FILE);
+        remove_file(s, SERVER_ADMIN_SOCKET);
+    }
+
+    scheduler_free(&s->scheduler);
+    housekeeping_free(&s->housekeeping);
+    dispatch_free(&s->dispatch);
+    router_free(&s->router);
+    workers_free(&s->workers);
+    limits_free(&s->limits);
+    http_client_free(&s->client);
+    tls_free(&s->tls);
+    keyring_free(&s->ring);
+    process_metrics_free(&s->process);
+    metrics_free(&s->metrics);
+    arena_free(&s->arena);
+    free(s);
+}

@@ -26,7 +26,7 @@ int master_key_load(const char *data_dir, bool may_create, struct master_key *ou
 
 struct key_new {
     uint64_t tenant;
-    struct str tenant_name;
+    struct str tenant_name; /* for messages; the tenant's row decides */
     enum role role;
     uint32_t scopes; /* 0: those of the role; else a part of them */
     struct str label;
@@ -41,7 +41,7 @@ struct key_secret {
 };
 
 /* Fills in a fresh credential, without a store. */
-void key_generate(const struct clock *c, struct arena *a, struct key_secret *out);
+void key_generate(int64_t now_us, struct arena *a, struct key_secret *out);
 void key_hash(const struct master_key *m, struct str id, struct str secret,
               uint8_t out[KEY_HASH_LEN]);
 

@@ -67,13 +67,15 @@ struct sql_driver {
     const char *name;
 
     /* Keeps other processes out of the data directory until unlock(); "locked", "not_writable". */
-    int (*lock)(const char *data_dir, void **lock, struct fail *f);
-    void (*unlock)(void **lock);
+    int (*lock)(const struct sql_driver *d, const char *data_dir, void **lock, struct fail *f);
+    void (*unlock)(const struct sql_driver *d, void **lock);
 
     /* The one connection that writes. Checks before it changes anything; reasons as store_open().
      */
-    int (*open_lane)(const struct sql_open *o, struct sql_conn **out, struct fail *f);
-    int (*open_reader)(const struct sql_open *o, struct sql_conn **out, struct fail *f);
+    int (*open_lane)(const struct sql_driver *d, const struct sql_open *o, struct sql_conn **out,
+                     struct fail *f);
+    int (*open_reader)(const struct sql_driver *d, const struct sql_open *o, struct sql_conn **out,
+                       struct fail *f);
     void (*close)(struct sql_conn **c); /* accepts NULL */
 
     int (*begin)(struct sql_conn *c);      /* to write */

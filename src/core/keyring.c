@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See keyring.h. Entries lie in shards by their id; a shard's mutex is held for a look-up in its
+ * map and the copy of a few words, never while hashing. */
+#include "core/keyring.h"
+
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "core/tenant.h"
+
+#define SHARD_COUNT 64
+
+struct entry {
+    char id[KEY_ID_LEN];
+    uint8_t hash[KEY_HASH_LEN];
+    uint64_t tenant;
+    enum role role;
+    uint32_t scopes;
+    int64_t expires_us;
+    int64_t used_us; /* last use that is not in the store yet; 0: none */
+    size_t name_len;
+    char name[TENANT_NAME_MAX];
+};
+
+struct shard {
+    pthread_mutex_t lock; /* guards the map and its entries */
+    struct map *entries;
+};
+
+struct keyring {
+    const struct clock *clock;
+    struct master_key master;
+    struct shard shards[SHARD_COUNT];
+};
+
+struct keyring *keyring_new(const struct clock *c, const struct master_key *m)
+{
+    struct keyring *r = heap_new_type(struct keyring);
+
+    r->clock = c;
+    r->master = *m;
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        pthread_mutex_init(&r->shards[i].lock, NULL);
+        r->shards[i].entries = map_new();
+    }
+    return r;
+}
+
+void keyring_free(struct keyring **ring)
+{
+    struct keyring *r = *ring;
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *s = &r->shards[i];
+        struct str id;
+        size_t at = 0;
+        void *e;
+
+        while (map_next(s->entries, &at, &id, &e))
+            free(e);
+        map_free(&s->entries);
+        pthread_mutex_destroy(&s->lock);
+    }
+    sodium_memzero(&r->master, sizeof(r->master));
+    free(r);
+    *ring = NULL;
+}
+
+/* The end of an id is random. */
+static struct shard *shard_of(struct keyring *r, struct str id)
+{
+    const uint8_t *last = (const uint8_t *)id.p + id.len - 2;
+
+    return &r->shards[(last[0] * 31u + last[1]) % SHARD_COUNT];
+}
+
+void keyring_put(struct keyring *r, const struct key *k, struct str tenant_name)
+{
+    if (k->id.len != KEY_ID_LEN || tenant_name.len > TENANT_NAME_MAX)
+        return;
+
+    struct entry *e = heap_new_type(struct entry);
+    struct shard *s = shard_of(r, k->id);
+
+    memcpy(e->id, k->id.p, KEY_ID_LEN);
+    memcpy(e->hash, k->hash, KEY_HASH_LEN);
+    e->tenant = k->tenant;
+    e->role = k->role;
+    e->scopes = key_effective_scopes(k);
+    if (!str_eq(tenant_name, STR(TENANT_DEFAULT)))
+        e->scopes &= ~(uint32_t)(SCOPE_TENANTS | SCOPE_SERVER);
+    e->expires_us = k->expires_us;
+    e->name_len = tenant_name.len;
+    memcpy(e->name, tenant_name.p, tenant_name.len);
+
+    pthread_mutex_lock(&s->lock);
+    free(map_put(s->entries, str_make(e->id, KEY_ID_LEN), e));
+    pthread_mutex_unlock(&s->lock);
+}
+
+void keyring_remove(struct keyring *r, struct str id)
+{
+    if (id.len != KEY_ID_LEN)
+        return;
+
+    struct shard *s = shard_of(r, id);
+
+    pthread_mutex_lock(&s->lock);
+    free(map_remove(s->entries, id));
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* One at a time, since a map may not change while it is walked; tenants go rarely. */
+static bool remove_one(struct shard *s, uint64_t tenant)
+{
+    struct str id;
+    size_t at = 0;
+    void *value;
+
+    while (map_next(s->entries, &at, &id, &value)) {
+        struct entry *e = value;
+
+        if (e->tenant == tenant) {
+            IGNORE(map_remove(s->entries, str_make(e->id, KEY_ID_LEN)));
+            free(e);
+            return true;
+        }
+    }
+    return false;
+}
+
+void keyring_remove_tenant(struct keyring *r, uint64_t tenant)
+{
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *s = &r->shards[i];
+
+        pthread_mutex_lock(&s->lock);
+        while (remove_one(s, tenant))
+            continue;
+        pthread_mutex_unlock(&s->lock);
+    }
+}
+
+static bool load_one(void *arg, const struct key *k, struct str tenant_name)
+{
+    keyring_put(arg, k, tenant_name);
+    return true;
+}
+
+int keyring_load(struct keyring *r, struct store *s, struct fail *f)
+{
+    struct arena *a = arena_new(1024);
+    struct store_tx *tx;
+    int result = store_read_open(s, a, &tx, f);
+
+    if (result == 0) {
+        result = store_key_each(tx, load_one, r, f);
+        store_read_close(&tx);
+    }
+    arena_free(&a);
+    return result;
+}
+
+size_t keyring_count(struct keyring *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        pthread_mutex_lock(&r->shards[i].lock);
+        n += map_count(r->shards[i].entries);
+        pthread_mutex_unlock(&r->shards[i].lock);
+    }
+    return n;
+}
+
+/* A copy, so that hashing needs no lock. Zeroes for an unknown id: they match no hash in practice,
+ * and the found flag decides anyway. */
+static bool find(struct keyring *r, struct str id, struct entry *out)
+{
+    struct shard *s = shard_of(r, id);
+
+    pthread_mutex_lock(&s->lock);
+
+    const struct entry *e = map_get(s->entries, id);
+
+    if (e)
+        *out = *e;
+    pthread_mutex_unlock(&s->lock);
+    return e != NULL;
+}
+
+static void mark_used(struct keyring *r, struct str id, int64_t now_us)
+{
+    struct shard *s = shard_of(r, id);
+
+    pthread_mutex_lock(&s->lock);
+
+    struct entry *e = map_get(s->entries, id);
+
+    if (e && e->used_us < now_us)
+        e->used_us = now_us;
+    pthread_mutex_unlock(&s->lock);
+}
+
+bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct str secret,
+                     struct caller *out)
+{
+    uint8_t hash[KEY_HASH_LEN];
+    struct entry e = {0};
+
+    if (id.len != KEY_ID_LEN || secret.len != KEY_SECRET_LEN)
+        return false;
+
+    bool found = find(r, id, &e);
+
+    key_hash(&r->master, id, secret, hash);
+
+    bool same = sodium_memcmp(hash, e.hash, sizeof(hash)) == 0;
+    int64_t now_us = clock_wall_us(r->clock);
+
+    if (!found || !same || (e.expires_us && now_us >= e.expires_us))
+        return false;
+    mark_used(r, id, now_us);
+    *out = (struct caller){
+        .tenant = e.tenant,
+        .tenant_name = arena_str(a, str_make(e.name, e.name_len)),
+        .key_id = arena_str(a, id),
+        .role = e.role,
+        .scopes = e.scopes,
+    };
+    return true;
+}
+
+bool keyring_resolve_token(struct keyring *r, struct arena *a, struct str token, struct caller *out)
+{
+    struct str id;
+    struct str secret;
+
+    return key_parse_token(token, &id, &secret) && keyring_resolve(r, a, id, secret, out);
+}
+
+bool keyring_resolve_basic(struct keyring *r, struct arena *a, struct str user, struct str password,
+                           struct caller *out)
+{
+    if (password.len == KEY_TOKEN_LEN)
+        return keyring_resolve_token(r, a, password, out);
+    return keyring_resolve(r, a, user, password, out);
+}
+
+struct mark {
+    uint64_t tenant;
+    struct str id;
+    int64_t used_us;
+};
+
+struct marks {
+    struct mark *at;
+    size_t count;
+};
+
+static int by_key(const void *a, const void *b)
+{
+    const struct mark *x = a;
+    const struct mark *y = b;
+
+    if (x->tenant != y->tenant)
+        return x->tenant < y->tenant ? -1 : 1;
+    return str_cmp(x->id, y->id);
+}
+
+/* Takes the marks off the entries. */
+static void collect(struct shard *s, struct arena *a, struct mark *marks, size_t *count)
+{
+    struct str id;
+    size_t at = 0;
+    void *value;
+
+    while (map_next(s->entries, &at, &id, &value)) {
+        struct entry *e = value;
+
+        if (!e->used_us)
+            continue;
+        marks[(*count)++] = (struct mark){e->tenant, arena_str(a, id), e->used_us};
+        e->used_us = 0;
+    }
+}
+
+static int write_marks(struct store_tx *tx, void *arg, struct fail *f)
+{
+    const struct marks *m = arg;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const struct mark *k = &m->at[i];
+
+        if (store_key_set_used(tx, k->tenant, k->id, k->used_us, f) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int keyring_flush(struct keyring *r, struct store *s, struct fail *f)
+{
+    struct arena *a = arena_new(4096);
+    struct marks m = {0};
+    int result = 0;
+
+    for (size_t i = 0; i < SHARD_COUNT; i++) {
+        struct shard *one = &r->shards[i];
+
+        pthread_mutex_lock(&one->lock);
+
+        struct mark *more = arena_new_array(a, struct mark, m.count + map_count(one->entries) + 1);
+
+        if (m.count > 0)
+            memcpy(more, m.at, m.count * sizeof(*more));
+        m.at = more;
+        collect(one, a, m.at, &m.count);
+        pthread_mutex_unlock(&one->lock);
+    }
+    if (m.count > 0) {
+        qsort(m.at, m.count, sizeof(*m.at), by_key);
+        result = store_write(s, a, write_marks, &m, f);
+    }
+    for (size_t i = 0; result < 0 && i < m.count; i++)
+        mark_used(r, m.at[i].id, m.at[i].used_us);
+    arena_free(&a);
+    return result;
+}

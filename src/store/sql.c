@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The statements' text. Immutable data; any thread. */
+#include "store/sql.h"
+
+#include <assert.h>
+
+#define COLLECTOR_COLUMNS                                                                          \
+    "tenant, id, kind, space, ext_id, name, CASE WHEN name_key IS NULL THEN 0 ELSE 1 END,"         \
+    " labels, revision, created_us, updated_us, last_seen_us, body"
+#define SOURCE_COLUMNS   "tenant, collector, id, type, name, revision, created_us, updated_us, body"
+#define PIPELINE_COLUMNS "tenant, id, name, enabled, revision, created_us, updated_us, body"
+#define REVISION_COLUMNS                                                                           \
+    "id, change, at_us, actor, tenant, pipeline, name, enabled, revision, created_us,"             \
+    " updated_us, body"
+#define EVENT_COLUMNS "seq, tenant, kind, subject, actor, at_us, data"
+#define TASK_COLUMNS                                                                               \
+    "tenant, id, kind, subject, parent, state, attempts, max_attempts, due_us, deadline_us,"       \
+    " owner, payload, result, error, created_us, updated_us"
+#define KEY_COLUMNS                                                                                \
+    "tenant, id, hash, role, scopes, label, created_us, expires_us, last_used_us, revoked_us"
+
+const char *const sql_texts[SQL_STATEMENT_COUNT] = {
+    [SQL_COUNTER_GET] = "SELECT value FROM counters WHERE name = $1",
+    [SQL_COUNTER_PUT] =
+        "INSERT INTO counters (name, value) VALUES ($1, $2)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        " WHERE counters.value < excluded.value",
+
+    [SQL_TENANT_INSERT] =
+        "INSERT INTO tenants (id, name, created_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    [SQL_TENANT_GET] = "SELECT id, name, created_us FROM tenants WHERE id = $1",
+    [SQL_TENANT_FIND] = "SELECT id, name, created_us FROM tenants WHERE name = $1",
+    [SQL_TENANT_LIST] =
+        "SELECT id, name, created_us FROM tenants WHERE id > $1"
+        " ORDER BY id LIMIT $2",
+    [SQL_TENANT_DELETE_KEYS] = "DELETE FROM keys WHERE tenant = $1",
+    [SQL_TENANT_DELETE_SOURCES] = "DELETE FROM sources WHERE tenant = $1",
+    [SQL_TENANT_DELETE_COLLECTORS] = "DELETE FROM collectors WHERE tenant = $1",
+    [SQL_TENANT_DELETE_REVISIONS] = "DELETE FROM pipeline_revisions WHERE tenant = $1",
+    [SQL_TENANT_DELETE_PIPELINES] = "DELETE FROM pipelines WHERE tenant = $1",
+    [SQL_TENANT_DELETE_TASKS] = "DELETE FROM tasks WHERE tenant = $1",
+    [SQL_TENANT_DELETE_EVENTS] = "DELETE FROM events WHERE tenant = $1",
+    [SQL_TENANT_DELETE_SETTINGS] = "DELETE FROM settings WHERE tenant = $1",
+    [SQL_TENANT_DELETE] = "DELETE FROM tenants WHERE id = $1",
+
+    [SQL_KEY_INSERT] = "INSERT INTO keys (" KEY_COLUMNS
+                       ")"
+                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
+    [SQL_KEY_GET] = "SELECT " KEY_COLUMNS " FROM keys WHERE tenant = $1 AND id = $2",
+    [SQL_KEY_LIST] = "SELECT " KEY_COLUMNS
+                     " FROM keys WHERE tenant = $1 AND id > $2"
+                     " ORDER BY id LIMIT $3",
+    [SQL_KEY_REVOKE] = "UPDATE keys SET revoked_us = $1 WHERE tenant = $2 AND id = $3",
+    [SQL_KEY_USED] =
+        "UPDATE keys SET last_used_us = $1 WHERE tenant = $2 AND id = $3"
+        " AND last_used_us < $4",
+    [SQL_KEY_EACH] =
+        "SELECT k.tenant, k.id, k.hash, k.role, k.scopes, k.label, k.created_us,"
+        " k.expires_us, k.last_used_us, k.revoked_us, t.name"
+        " FROM keys k JOIN tenants t ON t.id = k.tenant WHERE k.revoked_us = 0",
+
+    [SQL_COLLECTOR_INSERT] =
+        "INSERT INTO collectors (tenant, id, kind, space, ext_id, name,"
+        " name_group, name_key, labels, revision, created_us, updated_us,"
+        " last_seen_us, body)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+        " $14) ON CONFLICT DO NOTHING",
+    [SQL_COLLECTOR_GET] = "SELECT " COLLECTOR_COLUMNS
+                          " FROM collectors"
+                          " WHERE tenant = $1 AND id = $2",
+    [SQL_COLLECTOR_GET_EXT] = "SELECT " COLLECTOR_COLUMNS
+                              " FROM collectors"
+                              " WHERE tenant = $1 AND kind = $2 AND space = $3 AND ext_id = $4",
+    [SQL_COLLECTOR_GET_NAME] = "SELECT " COLLECTOR_COLUMNS
+                               " FROM collectors"
+                               " WHERE tenant = $1 AND name_group = $2 AND name_key = $3",
+    [SQL_COLLECTOR_BY_ID] = "SELECT " COLLECTOR_COLUMNS
+                            " FROM collectors"
+                            " WHERE tenant = $1 AND id > $2 ORDER BY id",
+    [SQL_COLLECTOR_BY_ID_DESC] = "SELECT " COLLECTOR_COLUMNS
+                                 " FROM collectors"
+                                 " WHERE tenant = $1 AND id < $2 ORDER BY id DESC",
+    [SQL_COLLECTOR_BY_NAME] = "SELECT " COLLECTOR_COLUMNS
+                              " FROM collectors"
+                              " WHERE tenant = $1 AND (name, id) > ($2, $3) ORDER BY name, id",
+    [SQL_COLLECTOR_KIND_BY_ID] = "SELECT " COLLECTOR_COLUMNS
+                                 " FROM collectors"
+                                 " WHERE tenant = $1 AND kind = $2 AND id > $3 ORDER BY id",
+    [SQL_COLLECTOR_KIND_BY_ID_DESC] = "SELECT " COLLECTOR_COLUMNS
+                                      " FROM collectors"
+                                      " WHERE tenant = $1 AND kind = $2 AND id < $3"
+                                      " ORDER BY id DESC",
+    [SQL_COLLECTOR_KIND_BY_NAME] = "SELECT " COLLECTOR_COLUMNS
+                                   " FROM collectors"
+                                   " WHERE tenant = $1 AND kind = $2 AND (name, id) > ($3, $4)"
+                                   " ORDER BY name, id",
+    [SQL_COLLECTOR_LOAD] = "SELECT " COLLECTOR_COLUMNS " FROM collectors ORDER BY tenant, id",
+    [SQL_COLLECTOR_UPDATE] =
+        "UPDATE collectors SET name = $1, name_key = $2, labels = $3,"
+        " revision = $4, updated_us = $5, last_seen_us = $6, body = $7"
+        " WHERE tenant = $8 AND id = $9 AND revision = $10",
+    [SQL_COLLECTOR_DELETE] = "DELETE FROM collectors WHERE tenant = $1 AND id = $2",
+    [SQL_COLLECTOR_DELETE_SOURCES] = "DELETE FROM sources WHERE tenant = $1 AND collector = $2",
+    [SQL_COLLECTOR_SEEN] =
+        "UPDATE collectors SET last_seen_us = $1"
+        " WHERE tenant = $2 AND id = $3 AND last_seen_us < $4",
+
+    [SQL_SOURCE_INSERT] = "INSERT INTO sources (" SOURCE_COLUMNS
+                          ")"
+                          " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+    [SQL_SOURCE_GET] = "SELECT " SOURCE_COLUMNS
+                       " FROM sources"
+                       " WHERE tenant = $1 AND collector = $2 AND id = $3",
+    [SQL_SOURCE_GET_NAME] = "SELECT " SOURCE_COLUMNS
+                            " FROM sources"
+                            " WHERE tenant = $1 AND collector = $2 AND name = $3",
+    [SQL_SOURCE_LIST] = "SELECT " SOURCE_COLUMNS
+                        " FROM sources"
+                        " WHERE tenant = $1 AND collector = $2 AND id > $3 ORDER BY id LIMIT $4",
+    [SQL_SOURCE_UPDATE] =
+        "UPDATE sources SET type = $1, name = $2, revision = $3,"
+        " updated_us = $4, body = $5"
+        " WHERE tenant = $6 AND collector = $7 AND id = $8 AND revision = $9",
+    [SQL_SOURCE_DELETE] = "DELETE FROM sources WHERE tenant = $1 AND collector = $2 AND id = $3",
+
+    [SQL_PIPELINE_INSERT] = "INSERT INTO pipelines (" PIPELINE_COLUMNS
+                            ")"
+                            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    [SQL_PIPELINE_GET] = "SELECT " PIPELINE_COLUMNS
+                         " FROM pipelines"
+                         " WHERE tenant = $1 AND id = $2",
+    [SQL_PIPELINE_GET_NAME] = "SELECT " PIPELINE_COLUMNS
+                              " FROM pipelines"
+                              " WHERE tenant = $1 AND name = $2",
+    [SQL_PIPELINE_LIST] = "SELECT " PIPELINE_COLUMNS
+                          " FROM pipelines"
+                          " WHERE tenant = $1 AND id > $2 ORDER BY id LIMIT $3",
+    [SQL_PIPELINE_UPDATE] =
+        "UPDATE pipelines SET name = $1, enabled = $2, revision = $3,"
+        " updated_us = $4, body = $5"
+        " WHERE tenant = $6 AND id = $7 AND revision = $8",
+    [SQL_PIPELINE_DELETE] = "DELETE FROM pipelines WHERE tenant = $1 AND id = $2",
+    [SQL_REVISION_INSERT] = "INSERT INTO pipeline_revisions (" REVISION_COLUMNS
+                            ")"
+                            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+    [SQL_REVISION_GET] = "SELECT " REVISION_COLUMNS
+                         " FROM pipeline_revisions"
+                         " WHERE tenant = $1 AND id = $2",
+    [SQL_REVISION_LIST] = "SELECT " REVISION_COLUMNS
+                          " FROM pipeline_revisions"
+                          " WHERE tenant = $1 AND pipeline = $2 AND id < $3"
+                          " ORDER BY id DESC LIMIT $4",
+    [SQL_REVISION_LIST_ALL] = "SELECT " REVISION_COLUMNS
+                              " FROM pipeline_revisions"
+                              " WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+
+    [SQL_EVENT_INSERT] = "INSERT INTO events (" EVENT_COLUMNS
+                         ")"
+                         " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_EVENT_LIST] = "SELECT " EVENT_COLUMNS
+                       " FROM events WHERE tenant = $1 AND seq > $2"
+                       " ORDER BY seq LIMIT $3",
+    [SQL_EVENT_FOLLOW] = "SELECT " EVENT_COLUMNS
+                         " FROM events WHERE seq > $1"
+                         " ORDER BY seq LIMIT $2",
+    [SQL_EVENT_PRUNE] =
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at_us"
+        " FROM events ORDER BY seq LIMIT $1) AS oldest WHERE at_us < $2)",
+
+    [SQL_TASK_INSERT] = "INSERT INTO tasks (" TASK_COLUMNS
+                        ")"
+                        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,"
+                        " $15, $16)",
+    [SQL_TASK_GET] = "SELECT " TASK_COLUMNS " FROM tasks WHERE tenant = $1 AND id = $2",
+    [SQL_TASK_LIST] = "SELECT " TASK_COLUMNS
+                      " FROM tasks WHERE tenant = $1 AND id > $2"
+                      " ORDER BY id",
+    [SQL_TASK_LIST_SUBJECT] = "SELECT " TASK_COLUMNS
+                              " FROM tasks"
+                              " WHERE tenant = $1 AND subject = $2 AND id > $3 ORDER BY id",
+    [SQL_TASK_DUE] = "SELECT " TASK_COLUMNS
+                     " FROM tasks WHERE state < 2 AND due_us <= $1"
+                     " ORDER BY due_us",
+    [SQL_TASK_LATE] = "SELECT " TASK_COLUMNS
+                      " FROM tasks WHERE state < 2 AND deadline_us > 0"
+                      " AND deadline_us < $1 ORDER BY deadline_us LIMIT $2",
+    [SQL_TASK_UPDATE] =
+        "UPDATE tasks SET state = $1, attempts = $2, due_us = $3, owner = $4,"
+        " result = $5, error = $6, updated_us = $7"
+        " WHERE tenant = $8 AND id = $9 AND state = $10 AND attempts = $11"
+        " AND owner = $12",
+    [SQL_TASK_NEXT_DUE] =
+        "SELECT (SELECT MIN(due_us) FROM tasks WHERE state < 2),"
+        " (SELECT MIN(deadline_us) FROM tasks WHERE state < 2"
+        " AND deadline_us > 0)",
+    [SQL_TASK_PRUNE] =
+        "DELETE FROM tasks WHERE (tenant, id) IN (SELECT tenant, id FROM tasks"
+        " WHERE state >= 2 AND updated_us < $1 ORDER BY updated_us LIMIT $2)",
+
+    [SQL_SETTING_GET] = "SELECT value FROM settings WHERE tenant = $1 AND name = $2",
+    [SQL_SETTING_PUT] =
+        "INSERT INTO settings (tenant, name, value) VALUES ($1, $2, $3)"
+        " ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value",
+
+    [SQL_CHECK_KEY_TENANT] =
+        "SELECT k.tenant, k.id FROM keys k LEFT JOIN tenants t"
+        " ON t.id = k.tenant WHERE t.id IS NULL LIMIT 10",
+    [SQL_CHECK_COLLECTOR_TENANT] =
+        "SELECT c.tenant, c.id FROM collectors c LEFT JOIN tenants t"
+        " ON t.id = c.tenant WHERE t.id IS NULL LIMIT 10",
+    [SQL_CHECK_COLLECTOR_ROW] =
+        "SELECT tenant, id FROM collectors WHERE revision < 1"
+        " OR kind < 0 OR kind > 3 OR ext_id = ''"
+        " OR updated_us < created_us OR name_key <> name LIMIT 10",
+    [SQL_CHECK_SOURCE_OWNER] =
+        "SELECT s.tenant, s.id FROM sources s LEFT JOIN collectors c"
+        " ON c.tenant = s.tenant AND c.id = s.collector"
+        " WHERE c.id IS NULL LIMIT 10",
+    [SQL_CHECK_SOURCE_ROW] =
+        "SELECT tenant, id FROM sources WHERE revision < 1"
+        " OR updated_us < created_us LIMIT 10",
+    [SQL_CHECK_PIPELINE_TENANT] =
+        "SELECT p.tenant, p.id FROM pipelines p LEFT JOIN tenants t"
+        " ON t.id = p.tenant WHERE t.id IS NULL LIMIT 10",
+    [SQL_CHECK_PIPELINE_ROW] =
+        "SELECT tenant, id FROM pipelines WHERE revision < 1"
+        " OR updated_us < created_us LIMIT 10",
+    [SQL_CHECK_PIPELINE_HISTORY] =
+        "SELECT p.tenant, p.id FROM pipelines p"
+        " LEFT JOIN pipeline_revisions r ON r.tenant = p.tenant"
+        " AND r.pipeline = p.id AND r.revision = p.revision"
+        " WHERE r.id IS NULL LIMIT 10",
+    [SQL_CHECK_REVISION_TENANT] =
+        "SELECT r.tenant, r.id FROM pipeline_revisions r"
+        " LEFT JOIN tenants t ON t.id = r.tenant"
+        " WHERE t.id IS NULL LIMIT 10",
+    [SQL_CHECK_TASK_TENANT] =
+        "SELECT k.tenant, k.id FROM tasks k LEFT JOIN tenants t"
+        " ON t.id = k.tenant WHERE t.id IS NULL LIMIT 10",
+    [SQL_CHECK_TASK_ROW] =
+        "SELECT tenant, id FROM tasks WHERE state < 0 OR state > 4"
+        " OR attempts > max_attempts OR (state = 1 AND owner = '') LIMIT 10",
+    [SQL_CHECK_IDS] =
+        "SELECT MIN(tenant), id FROM (SELECT tenant, id FROM collectors"
+        " UNION ALL SELECT tenant, id FROM sources"
+        " UNION ALL SELECT tenant, id FROM pipelines"
+        " UNION ALL SELECT tenant, id FROM pipeline_revisions"
+        " UNION ALL SELECT tenant, id FROM tasks"
+        " UNION ALL SELECT id, id FROM tenants) AS every_id"
+        " GROUP BY id HAVING COUNT(*) > 1 LIMIT 10",
+    [SQL_CHECK_ID_COUNTER] =
+        "SELECT 0, id FROM (SELECT MAX(id) AS id FROM collectors"
+        " UNION ALL SELECT MAX(id) FROM sources"
+        " UNION ALL SELECT MAX(id) FROM pipelines"
+        " UNION ALL SELECT MAX(id) FROM pipeline_revisions"
+        " UNION ALL SELECT MAX(id) FROM tasks"
+        " UNION ALL SELECT MAX(id) FROM tenants) AS highest"
+        " WHERE id > COALESCE((SELECT value FROM counters"
+        " WHERE name = 'id'), 0) LIMIT 10",
+    [SQL_CHECK_SEQ_COUNTER] =
+        "SELECT tenant, seq FROM events WHERE seq > COALESCE((SELECT value"
+        " FROM counters WHERE name = 'event'), 0) LIMIT 10",
+    [SQL_TOTALS] =
+        "SELECT (SELECT COUNT(*) FROM tenants), (SELECT COUNT(*) FROM keys),"
+        " (SELECT COUNT(*) FROM collectors), (SELECT COUNT(*) FROM sources),"
+        " (SELECT COUNT(*) FROM pipelines), (SELECT COUNT(*) FROM events),"
+        " (SELECT COUNT(*) FROM tasks)",
+};
+
+static const char *const meanings[SQL_CHECK_END - SQL_CHECK_FIRST] = {
+    [SQL_CHECK_KEY_TENANT - SQL_CHECK_FIRST] = "key of a tenant that does not exist",
+    [SQL_CHECK_COLLECTOR_TENANT - SQL_CHECK_FIRST] = "collector of a tenant that does not exist",
+    [SQL_CHECK_COLLECTOR_ROW - SQL_CHECK_FIRST] = "collector with impossible values",
+    [SQL_CHECK_SOURCE_OWNER - SQL_CHECK_FIRST] = "source of a collector that does not exist",
+    [SQL_CHECK_SOURCE_ROW - SQL_CHECK_FIRST] = "source with impossible values",
+    [SQL_CHECK_PIPELINE_TENANT - SQL_CHECK_FIRST] = "pipeline of a tenant that does not exist",
+    [SQL_CHECK_PIPELINE_ROW - SQL_CHECK_FIRST] = "pipeline with impossible values",
+    [SQL_CHECK_PIPELINE_HISTORY - SQL_CHECK_FIRST] = "pipeline without its latest revision",
+    [SQL_CHECK_REVISION_TENANT - SQL_CHECK_FIRST] = "revision of a tenant that does not exist",
+    [SQL_CHECK_TASK_TENANT - SQL_CHECK_FIRST] = "task of a tenant that does not exist",
+    [SQL_CHECK_TASK_ROW - SQL_CHECK_FIRST] = "task with impossible values",
+    [SQL_CHECK_IDS - SQL_CHECK_FIRST] = "number that two rows share",
+    [SQL_CHECK_ID_COUNTER - SQL_CHECK_FIRST] = "number beyond the counter",
+    [SQL_CHECK_SEQ_COUNTER - SQL_CHECK_FIRST] = "event beyond the counter",
+};
+
+const char *sql_check_meaning(enum sql_id id)
+{
+    assert(id >= SQL_CHECK_FIRST && id < SQL_CHECK_END);
+    return meanings[id - SQL_CHECK_FIRST];
+}

@@ -17,7 +17,6 @@
 
 struct entry {
     struct str key;
-    uint32_t base;  /* tells the object: where its keys begin on the stack */
     uint32_t hash;  /* this and the next: when it is in the table */
     uint32_t below; /* next in the chain */
     bool in_table;
@@ -52,7 +51,8 @@ static uint32_t hash_of(const struct json_keys *k, uint32_t base, struct str key
     uint32_t h[crypto_shorthash_BYTES / sizeof(uint32_t)];
 
     crypto_shorthash((uint8_t *)h, (const uint8_t *)key.p, key.len, k->seed);
-    /* The same key in many objects, one in the other, must not meet in one chain. */
+    /* The same key in two open objects never has the same hash: the object is told by `base`, where
+     * its keys begin on the stack, and an odd factor loses no bit. */
     return h[0] ^ (h[1] + base) * UINT32_C(0x9e3779b1);
 }
 
@@ -112,14 +112,14 @@ static bool is_among(const struct json_keys *k, uint32_t base, struct str key)
     return false;
 }
 
-static bool is_in_table(const struct json_keys *k, uint32_t base, uint32_t hash, struct str key)
+static bool is_in_table(const struct json_keys *k, uint32_t hash, struct str key)
 {
     uint32_t i = k->chains[hash & (k->cap - 1)];
 
     for (; i != NO_ENTRY; i = k->stack[i].below) {
         const struct entry *e = &k->stack[i];
 
-        if (e->hash == hash && e->base == base && str_eq(e->key, key))
+        if (e->hash == hash && str_eq(e->key, key))
             return true;
     }
     return false;
@@ -139,10 +139,10 @@ bool json_keys_add(struct json_keys *k, uint32_t base, struct str key)
         if (k->count - base == FEW_KEYS)
             enter_all(k, base);
         hash = hash_of(k, base, key);
-        if (is_in_table(k, base, hash, key))
+        if (is_in_table(k, hash, key))
             return false;
     }
-    k->stack[k->count] = (struct entry){.key = key, .base = base, .hash = hash};
+    k->stack[k->count] = (struct entry){.key = key, .hash = hash};
     if (!few)
         enter(k, k->count);
     k->count++;

@@ -92,6 +92,23 @@ static void people_get_one_member_a_line(void **state)
     end(&x);
 }
 
+static void an_array_may_follow_an_object(void **state)
+{
+    struct fixture x = begin();
+
+    (void)state;
+    json_writer_init(&x.w, &x.out);
+    json_arr_begin(&x.w);
+    json_obj_begin(&x.w);
+    json_obj_end(&x.w);
+    json_arr_begin(&x.w);
+    json_null(&x.w);
+    json_arr_end(&x.w);
+    json_arr_end(&x.w);
+    assert_out(&x, "[{},[null]]");
+    end(&x);
+}
+
 static void text_before_is_kept(void **state)
 {
     struct fixture x = begin();
@@ -184,6 +201,7 @@ static void doubles_are_as_short_as_can_be(void **state)
     assert_double(1.0 / 3, "0.3333333333333333");
     assert_double(1e15, "1000000000000000");
     assert_double(9007199254740991.0, "9007199254740991");
+    assert_double(1e18, "1e+18");
     assert_double(1e300, "1e+300");
     assert_double(5e-324, "5e-324");
     assert_double(1.7976931348623157e308, "1.7976931348623157e+308");
@@ -263,6 +281,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(punctuation_is_the_writers_business),
         cmocka_unit_test(people_get_one_member_a_line),
+        cmocka_unit_test(an_array_may_follow_an_object),
         cmocka_unit_test(text_before_is_kept),
         cmocka_unit_test(only_what_must_be_escaped_is),
         cmocka_unit_test(broken_utf8_never_leaves),

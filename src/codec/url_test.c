@@ -43,6 +43,8 @@ static void a_plus_is_a_blank_in_queries_only(void **state)
 
     assert_int_equal(url_decode(*state, URL_PATH, STR("a+b"), &out), URL_OK);
     assert_str(out, "a+b");
+    assert_int_equal(url_decode(*state, URL_PATH, STR("a+b%20"), &out), URL_OK);
+    assert_str(out, "a+b ");
     assert_int_equal(url_decode(*state, URL_QUERY, STR("a+b%2B"), &out), URL_OK);
     assert_str(out, "a b+");
 }
@@ -244,6 +246,7 @@ static void a_secret_in_a_refused_url_is_not_repeated(void **state)
 
     assert_int_equal(url_parse(*state, STR("https://id:hunter2@example.org"), &u, &f), -1);
     assert_null(strstr(f.message, "hunter2"));
+    assert_non_null(strstr(f.message, "password"));
 }
 
 int main(void)

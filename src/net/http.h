@@ -11,8 +11,9 @@
  *   sent()      the answer is out, or was dropped; the arena goes right after
  *
  * The service may hand the exchange to another thread between ready() and http_answer(): until it
- * calls http_post() to bring it home, that thread owns req, resp, arena and user. The exchange stays
- * valid when the client leaves meanwhile; the late answer is dropped and sent() still comes. */
+ * calls http_post() to bring it home, that thread owns req, resp, arena and user. The exchange
+ * stays valid when the client leaves meanwhile; the late answer is dropped and sent() still comes.
+ */
 #ifndef NET_HTTP_H
 #define NET_HTTP_H
 
@@ -48,7 +49,7 @@ struct http_field {
 
 /* Who is at the other end; lives as long as the connection's exchanges. */
 struct http_peer {
-    char address[64];         /* "127.0.0.1", "::1"; "unix" on the admin socket */
+    char address[64]; /* "127.0.0.1", "::1"; "unix" on the admin socket */
     uint16_t port;
     bool tls;
     bool admin_socket;        /* came through the socket in the data directory */
@@ -59,8 +60,8 @@ struct http_req {
     enum http_method method;
     struct str method_text;
     struct str target; /* as received */
-    struct str path;   /* what stands before '?', still percent-encoded; begins with '/' or is "*" */
-    struct str query;  /* what stands after '?', still encoded */
+    struct str path;  /* what stands before '?', still percent-encoded; begins with '/' or is "*" */
+    struct str query; /* what stands after '?', still encoded */
     struct str authority;
     uint8_t version; /* 10, 11 or 20 */
     struct http_field *fields;
@@ -79,7 +80,7 @@ struct http_source {
     const struct http_source_ops *ops;
 };
 
-#define HTTP_AGAIN (-1) /* nothing yet: http_resume() will be called */
+#define HTTP_AGAIN  (-1) /* nothing yet: http_resume() will be called */
 #define HTTP_BROKEN (-2) /* cannot go on: the stream is reset, the connection closed */
 
 struct http_source_ops {
@@ -111,15 +112,15 @@ enum http_body_mode {
 
 /* Why net itself refuses a request. */
 enum http_refusal {
-    HTTP_REFUSE_MALFORMED,       /* 400 and close; the head may be incomplete: see req.path.len */
-    HTTP_REFUSE_URI_TOO_LONG,    /* 414 and close */
+    HTTP_REFUSE_MALFORMED,        /* 400 and close; the head may be incomplete: see req.path.len */
+    HTTP_REFUSE_URI_TOO_LONG,     /* 414 and close */
     HTTP_REFUSE_FIELDS_TOO_LARGE, /* 431 and close */
-    HTTP_REFUSE_BODY_TOO_LARGE,  /* 413 */
-    HTTP_REFUSE_TIMEOUT,         /* 408 and close: body did not arrive in time */
-    HTTP_REFUSE_VERSION,         /* 505 and close */
-    HTTP_REFUSE_EXPECTATION,     /* 417 */
-    HTTP_REFUSE_NOT_IMPLEMENTED, /* 501 and close: unknown transfer coding */
-    HTTP_REFUSE_MISDIRECTED,     /* 421: CONNECT or a foreign scheme */
+    HTTP_REFUSE_BODY_TOO_LARGE,   /* 413 */
+    HTTP_REFUSE_TIMEOUT,          /* 408 and close: body did not arrive in time */
+    HTTP_REFUSE_VERSION,          /* 505 and close */
+    HTTP_REFUSE_EXPECTATION,      /* 417 */
+    HTTP_REFUSE_NOT_IMPLEMENTED,  /* 501 and close: unknown transfer coding */
+    HTTP_REFUSE_MISDIRECTED,      /* 421: CONNECT or a foreign scheme */
 };
 
 struct http_service {
@@ -148,10 +149,10 @@ struct http_x {
     enum http_body_mode body_mode;
     size_t body_limit; /* more than this is refused with HTTP_REFUSE_BODY_TOO_LARGE */
 
-    bool gone;         /* loop thread: the client left */
+    bool gone;          /* loop thread: the client left */
     uint64_t bytes_out; /* body bytes written; final in sent() */
 
-    struct queue_node posted;          /* http_post() */
+    struct queue_node posted; /* http_post() */
     void (*on_posted)(struct http_x *x);
     void *impl; /* the connection's or stream's side; NULL once it died */
 };

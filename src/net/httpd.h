@@ -19,39 +19,11 @@
 #include "base/macros.h"
 #include "base/metric.h"
 #include "net/http.h"
+#include "net/http_limits.h"
 #include "net/tls.h"
 
 struct httpd;
 struct loop;
-
-/* Ceilings on what a client may make us hold. */
-struct http_limits {
-    size_t request_line_bytes; /* 414 beyond */
-    size_t header_bytes;       /* the whole head, also of trailers; 431 beyond */
-    size_t header_count;       /* 431 beyond */
-    size_t connections;        /* of the process; more are closed at once */
-    uint32_t h2_streams;       /* at a time, per connection */
-
-    uint32_t header_timeout_ms; /* first byte to end of head; TLS handshake */
-    uint32_t body_timeout_ms;   /* without a byte of the body */
-    uint32_t idle_timeout_ms;   /* between requests */
-    uint32_t write_timeout_ms;  /* without the client taking a byte */
-    uint32_t min_rate_bytes;    /* a second, both ways, once a timeout's length has passed */
-
-    /* HTTP/2 frames per 10 s and connection; beyond: GOAWAY ENHANCE_YOUR_CALM and close. */
-    uint32_t h2_resets;
-    uint32_t h2_pings;
-    uint32_t h2_settings;
-    uint32_t h2_priorities;
-    uint32_t h2_empty_data;
-    uint32_t h2_continuations;
-    uint32_t h2_window_updates; /* beyond those that the answer's bytes explain */
-    uint32_t h2_stalls;         /* streams whose window stayed shut for write_timeout_ms */
-
-    size_t output_bytes; /* waiting for one slow client before the service is asked for more */
-};
-
-void http_limits_default(struct http_limits *l);
 
 struct httpd_config {
     const struct http_service *service; /* borrowed, as all below */

@@ -265,7 +265,7 @@ static void senseless_policies_and_classes_are_refused(void **state)
     const struct limit_policy none = {.key = {.shape = LIMIT_BUCKET, .period_ms = 1000}};
     const struct limit_policy never = {.key = {.shape = LIMIT_WINDOW, .amount = 1}};
     size_t slot, again;
-    char names[20][8];
+    char names[20][16];
     struct fail f;
     int taken = 0;
 

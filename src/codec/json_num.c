@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers as JSON writes them, turned exactly into what a field holds. Pure; any thread. */
-#include <string.h>
-
+#include "base/number.h"
 #include "codec/json.h"
 #include "codec/json_internal.h"
 
@@ -138,9 +137,63 @@ int json_num_i64(struct str number, int64_t *out)
     return 0;
 }
 
+/* More digits than a tie between two doubles can have (767): the rest only says that there is some.
+ */
+#define DIGITS_ENOUGH 800
+
+/* Past these the value is infinite or zero whatever its digits: 0.d * 10^order. */
+#define ORDER_MAX 310
+#define ORDER_MIN (-330)
+
+/* Writes a long number anew, as 0.ddd...e<order>, with no more digits than matter. `first` is where
+ * the digits that are not leading zeros begin. */
+static size_t shorten(const struct number *n, size_t first, int order,
+                      char out[DIGITS_ENOUGH + NUMBER_TEXT_MAX])
+{
+    size_t count = n->digits.len + n->fraction.len, len = 0, i = first;
+
+    if (n->negative)
+        out[len++] = '-';
+    out[len++] = '0';
+    out[len++] = '.';
+    for (; i < count && i < first + DIGITS_ENOUGH; i++)
+        out[len++] = digit_at(n, i);
+    while (i < count && digit_at(n, i) == '0')
+        i++;
+    if (i < count)
+        out[len++] = '1';
+    out[len++] = 'e';
+    return len + number_print_i64(order, out + len);
+}
+
 int json_num_double(struct str number, double *out)
 {
-    if (!json_num_is_valid(number))
+    char text[DIGITS_ENOUGH + NUMBER_TEXT_MAX];
+    size_t first = 0, count;
+    struct number n;
+    int64_t order;
+    double zero;
+
+    if (split(number, &n) < 0)
         return -1;
-    return json_double_parse(number.p, number.len, out);
+    zero = n.negative ? -0.0 : 0.0;
+    count = n.digits.len + n.fraction.len;
+    while (first < count && digit_at(&n, first) == '0')
+        first++;
+    order = (int64_t)n.digits.len - (int64_t)first + n.exponent;
+    if (first == count || order < ORDER_MIN) {
+        *out = zero;
+        return 0;
+    }
+    if (order > ORDER_MAX)
+        return -1;
+    /* The C++ library counts long zeros and exponents only so far. */
+    if (number.len > DIGITS_ENOUGH)
+        number = str_make(text, shorten(&n, first, (int)order, text));
+    if (json_double_parse(number.p, number.len, out) < 0) {
+        if (order > 0)
+            return -1;
+        *out = zero;
+    }
+    return 0;
 }

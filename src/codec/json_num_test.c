@@ -10,6 +10,9 @@
 
 #include <cmocka.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+
 static void integers_are_exact_in_every_form(void **state)
 {
     static const struct {
@@ -186,6 +189,56 @@ static void many_digits_are_no_problem(void **state)
     assert_true(i == 0);
 }
 
+/* 0.000...7 with `zeros` zeros behind the point, times ten to the power of `exponent`. */
+static struct str far_digit(struct arena *a, size_t zeros, int exponent)
+{
+    struct buf b;
+
+    buf_init_arena(&b, a, zeros + 32);
+    buf_put_str(&b, STR("0."));
+    for (size_t i = 0; i < zeros; i++)
+        buf_put_byte(&b, '0');
+    buf_printf(&b, "7e%d", exponent);
+    return buf_str(&b);
+}
+
+static void long_zeros_and_exponents_cancel_out(void **state)
+{
+    struct arena *a = arena_new(4096);
+    double d = 0;
+
+    (void)state;
+    assert_int_equal(json_num_double(far_digit(a, 1000, 1003), &d), 0);
+    assert_true(d == 700);
+    assert_int_equal(json_num_double(far_digit(a, 2000000, 1999998), &d), 0);
+    assert_true(d == 0.007);
+    assert_int_equal(json_num_double(far_digit(a, 1000, 3000), &d), -1);
+    assert_int_equal(json_num_double(far_digit(a, 1000, 10), &d), 0);
+    assert_true(d == 0);
+    arena_free(&a);
+}
+
+/* 1 + 2^-53 lies between two doubles; it goes to the even one unless any digit follows. */
+static void a_tie_is_decided_by_the_last_of_many_digits(void **state)
+{
+    static const char tie[] = "1.00000000000000011102230246251565404236316680908203125";
+    char text[3000];
+    double d = 0;
+
+    (void)state;
+    memset(text, '0', sizeof(text));
+    memcpy(text, tie, sizeof(tie) - 1);
+    assert_int_equal(json_num_double(str_make(text, sizeof(text)), &d), 0);
+    assert_true(d == 1.0);
+    text[sizeof(text) - 1] = '1';
+    assert_int_equal(json_num_double(str_make(text, sizeof(text)), &d), 0);
+    assert_true(d > 1.0);
+    text[sizeof(text) - 1] = '0';
+    text[sizeof(tie) - 2] = '4';
+    assert_int_equal(json_num_double(str_make(text, sizeof(text)), &d), 0);
+    assert_true(d == 1.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +250,8 @@ int main(void)
         cmocka_unit_test(the_sign_of_zero_is_kept),
         cmocka_unit_test(a_double_that_would_be_infinite_is_refused),
         cmocka_unit_test(many_digits_are_no_problem),
+        cmocka_unit_test(long_zeros_and_exponents_cancel_out),
+        cmocka_unit_test(a_tie_is_decided_by_the_last_of_many_digits),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
 #include "api/admin/admin.h"
 
 #include "api/admin/admin_internal.h"
-#include "codec/rfc3339.h"
 #include "codec/url.h"
 
 #define LIST_DEFAULT 100
@@ -82,15 +81,6 @@ int admin_query_limit(const struct call *c, size_t *out, struct fail *f)
     }
     *out = (size_t)n;
     return 0;
-}
-
-void admin_put_time(struct json_writer *w, struct arena *a, struct str key, int64_t us)
-{
-    json_key(w, key);
-    if (us == 0)
-        json_null(w);
-    else
-        json_str(w, rfc3339_us(a, us, RFC3339_MILLIS));
 }
 
 /* Tiny and from memory: also the yardstick for the cost of an authenticated call. */

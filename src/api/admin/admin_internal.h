@@ -28,10 +28,10 @@ int admin_query_names(const struct call *c, const char *const *names, struct fai
 /* limit=: 1 to 1000, 100 when absent. */
 int admin_query_limit(const struct call *c, size_t *out, struct fail *f) MUST_CHECK;
 
+/* --- key_json.c --- */
+
 /* An instant as a member; null for 0. */
 void admin_put_time(struct json_writer *w, struct arena *a, struct str key, int64_t us);
-
-/* --- key_json.c --- */
 
 struct key_request {
     struct str tenant; /* empty: the caller's */

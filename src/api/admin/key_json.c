@@ -142,6 +142,15 @@ int tenant_request_read(struct arena *a, struct str body, struct str *name, stru
     return rc < 0 ? -1 : 0;
 }
 
+void admin_put_time(struct json_writer *w, struct arena *a, struct str key, int64_t us)
+{
+    json_key(w, key);
+    if (us == 0)
+        json_null(w);
+    else
+        json_str(w, rfc3339_us(a, us, RFC3339_MILLIS));
+}
+
 static void scopes_put(struct json_writer *w, uint32_t scopes)
 {
     json_key(w, STR("scopes"));

@@ -7,10 +7,11 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <zlib.h>
 
 #include "base/heap.h"
+
+#define ZLIB_CONST /* input is const */
+#include <zlib.h>
 
 #define WINDOW_BITS  15
 #define GZIP_BIT     16 /* added to the window bits: gzip's frame instead of zlib's */
@@ -69,7 +70,7 @@ static int inflate_some(struct gzip_inflater *z, struct str in, size_t *used, vo
     uInt in_len = (uInt)MIN(in.len, (size_t)UINT_MAX), out_len = (uInt)MIN(cap, (size_t)UINT_MAX);
     int rc;
 
-    z->zlib.next_in = (z_const Bytef *)(uintptr_t)in.p;
+    z->zlib.next_in = (const Bytef *)in.p;
     z->zlib.avail_in = in_len;
     z->zlib.next_out = out;
     z->zlib.avail_out = out_len;
@@ -202,7 +203,7 @@ int gzip_deflate(struct gzip_deflater *z, struct str in, struct buf *out)
     to = buf_reserve(out, cap);
     if (!to)
         return -1;
-    z->zlib.next_in = (z_const Bytef *)(uintptr_t)in.p;
+    z->zlib.next_in = (const Bytef *)in.p;
     z->zlib.avail_in = (uInt)in.len;
     z->zlib.next_out = to;
     z->zlib.avail_out = (uInt)cap;

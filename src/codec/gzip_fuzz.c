@@ -7,7 +7,7 @@
 
 #include "codec/gzip.h"
 
-#define CEILING 100000
+#define CEILING ((size_t)100000)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -352,7 +352,7 @@ static void many_keys_stay_cheap_and_their_memory_is_bounded(void **state)
     /* Many small objects after each other need no more than one of them. */
     text = many_keys(*state, 20, 1000, -1);
     assert_int_equal(read_all(a, text, NULL, &f), 0);
-    assert_true(arena_used(a) < 200 * 1024);
+    assert_true(arena_used(a) < (size_t)200 * 1024);
     arena_free(&a);
 }
 

@@ -97,7 +97,7 @@ int json_parse(struct arena *a, struct str text, const struct json_limits *limit
                struct json_value **out, struct fail *f)
 {
     struct json_reader r;
-    struct json_value *v;
+    struct json_value *v = NULL;
 
     json_reader_init(&r, a, text, limits, f);
     if (json_read_value(&r, &v) < 0 || json_finish(&r) < 0)
@@ -141,7 +141,8 @@ static int get(const struct json_value *object, const char *key, enum json_kind 
     if (v->kind != kind) {
         fail_set(f, CODE_INVALID_ARGUMENT, "%s must be %s, not %s", key, kind_name(kind),
                  kind_name(v->kind));
-        return fail_field(f, "%s", key);
+        IGNORE(fail_field(f, "%s", key));
+        return -1;
     }
     *out = v;
     return 1;

@@ -100,16 +100,18 @@ static void the_readers_next_value_becomes_a_tree(void **state)
     assert_non_null(strstr(f.message, "found the end of an array"));
 }
 
+#define DEPTH ((size_t)JSON_DEPTH_MAX)
+
 static void a_deep_tree_needs_no_stack(void **state)
 {
     struct json_limits limits = {.depth = JSON_DEPTH_MAX};
-    char text[2 * JSON_DEPTH_MAX + 1];
+    char text[2 * DEPTH + 1];
     struct json_value *v;
     struct fail f;
 
-    memset(text, '[', JSON_DEPTH_MAX);
-    memset(text + JSON_DEPTH_MAX, ']', JSON_DEPTH_MAX);
-    text[2 * JSON_DEPTH_MAX] = '\0';
+    memset(text, '[', DEPTH);
+    memset(text + DEPTH, ']', DEPTH);
+    text[2 * DEPTH] = '\0';
     assert_int_equal(json_parse(*state, str_of(text), &limits, &v, &f), 0);
     assert_written(*state, v, text);
 }

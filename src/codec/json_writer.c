@@ -272,7 +272,7 @@ void json_put_value(struct json_writer *w, const struct json_value *v)
                 return;
             v = v->next;
         }
-        if (open[depth - 1]->kind == JSON_KIND_OBJECT)
+        if (in_object(w))
             json_key(w, v->key);
     }
 }

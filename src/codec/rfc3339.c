@@ -103,7 +103,7 @@ static int parse_local(struct str s, int64_t *seconds)
     d = (struct date){(unsigned)year, (unsigned)month, (unsigned)day};
     if (d.day > month_days(d.year, d.month))
         return -1;
-    *seconds = date_to_days(d) * DAY_SECONDS + hour * 3600 + minute * 60 + second;
+    *seconds = date_to_days(d) * DAY_SECONDS + hour * INT64_C(3600) + minute * INT64_C(60) + second;
     return 0;
 }
 
@@ -122,7 +122,7 @@ static int parse_offset(struct str s, int64_t *seconds)
     minute = digits_at(s, 4, 2);
     if (hour < 0 || hour > 23 || minute < 0 || minute > 59)
         return -1;
-    *seconds = (hour * 3600 + minute * 60) * (s.p[0] == '-' ? -1 : 1);
+    *seconds = (hour * INT64_C(3600) + minute * INT64_C(60)) * (s.p[0] == '-' ? -1 : 1);
     return 0;
 }
 

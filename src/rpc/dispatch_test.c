@@ -971,12 +971,12 @@ static void limits_refuse_with_advice_and_release_when_sent(void **state)
 
 static void request_ids_are_taken_when_sound_and_made_otherwise(void **state)
 {
-    static const char *const bad[] = {"", "a b", "a\"b",
-                                      "0123456789012345678901234567890123456789012345678901234567"
-                                      "8901234"};
+    char too_long[66] = "";
+    const char *const bad[] = {"", "a b", "a\"b", too_long};
     struct request *r = request(HTTP_GET, "/open");
 
     (void)state;
+    memset(too_long, 'a', sizeof(too_long) - 1);
     field(r, "x-request-id", "A-z_0.9");
     run(r, NULL);
     assert_str(answer_field(r, "x-request-id"), "A-z_0.9");

@@ -55,6 +55,8 @@ static inline bool str_ends_with(struct str s, struct str suffix)
 /* The bytes from `from` on; empty when there are none. */
 static inline struct str str_skip(struct str s, size_t from)
 {
+    if (s.len == 0) /* p may be NULL, and NULL takes no offset */
+        return s;
     return from >= s.len ? (struct str){s.p + s.len, 0} : (struct str){s.p + from, s.len - from};
 }
 

@@ -123,12 +123,13 @@ static void run_periodics(struct scheduler *s)
     for (size_t i = 0; i < s->periodic_count; i++) {
         struct periodic *p = &s->periodics[i];
         struct fail f = {0};
+        int64_t now = clock_mono_us(s->o.clock);
 
-        if (clock_mono_us(s->o.clock) < p->next_us)
+        if (now < p->next_us)
             continue;
+        p->next_us = now + p->period_us;
         if (p->fn(p->arg, &f) < 0)
             warn(s, "periodic job failed", p->name, &f);
-        p->next_us = clock_mono_us(s->o.clock) + p->period_us;
     }
 }
 

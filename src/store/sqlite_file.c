@@ -16,6 +16,7 @@
 #include "store/store_open.h"
 
 #define LOCK_FILE      "lock"
+#define EARLY_FILE     STORE_FILE ".new"
 #define APPLICATION_ID 0x4d737472 /* "Mstr" in the file's header */
 #define HEADER_LEN     100
 
@@ -114,6 +115,12 @@ static bool has_bytes(const char *path, const char *suffix)
     return stat(name, &st) == 0 && st.st_size > 0;
 }
 
+/* We keep a write-ahead log; a rollback journal is somebody else's. */
+static bool has_log(const char *path)
+{
+    return has_bytes(path, "-wal") || has_bytes(path, "-journal");
+}
+
 static int refuse_newer(const char *path, int version, int newest, struct fail *f)
 {
     return fail_reason(f, CODE_FAILED_PRECONDITION, "schema_newer",
@@ -132,8 +139,8 @@ static int look_at_header(const char *path, int newest, bool *fresh, struct fail
 
     *fresh = false;
     if (fd < 0 && errno == ENOENT) {
-        *fresh = true;
-        return 0;
+        *fresh = !has_log(path);
+        return *fresh ? 0 : corrupt(f, path, "is missing but has a log");
     }
     if (fd < 0)
         return datafile_fail(f, errno, "open", path);
@@ -147,7 +154,7 @@ static int look_at_header(const char *path, int newest, bool *fresh, struct fail
     if (!S_ISREG(st.st_mode))
         return corrupt(f, path, "is not a regular file");
     if (st.st_size == 0) {
-        *fresh = !has_bytes(path, "-wal");
+        *fresh = !has_log(path);
         return *fresh ? 0 : corrupt(f, path, "is empty but has a log");
     }
     if (got != sizeof(h) || memcmp(h, "SQLite format 3", 16) != 0)
@@ -156,13 +163,12 @@ static int look_at_header(const char *path, int newest, bool *fresh, struct fail
     uint32_t page = (uint32_t)h[16] << 8 | h[17];
     int64_t size = (int64_t)(page == 1 ? 65536 : page) * big_endian(h + 28);
     uint32_t id = big_endian(h + 68);
-    bool has_log = has_bytes(path, "-wal");
 
-    if (id != APPLICATION_ID && !(has_log && id == 0))
+    if (id != APPLICATION_ID)
         return corrupt(f, path, "is a database of another program");
     if (big_endian(h + 60) > (uint32_t)newest)
         return refuse_newer(path, (int)big_endian(h + 60), newest, f);
-    if (!has_log && st.st_size < size)
+    if (!has_log(path) && st.st_size < size)
         return corrupt(f, path, "is shorter than its header says");
     return 0;
 }
@@ -254,13 +260,41 @@ static int look_inside(const char *path, int newest, struct fail *f)
 }
 
 /* An empty file of our mode: the engine gives the same mode to its log. */
-static int make_file(const char *dir, const char *path, struct fail *f)
+static int make_empty(const char *path, struct fail *f)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
     if (fd < 0)
         return datafile_fail(f, errno, "make", path);
     close(fd);
+    return 0;
+}
+
+/* A database appears whole: with our mark and already keeping a write-ahead log. The engine would
+ * take both steps under a rollback journal, and a kill in between would leave one that the look
+ * inside can neither read past nor undo. The directory is locked, so the other name is ours. */
+static int make_file(const char *dir, const char *path, struct fail *f)
+{
+    static const char *const left[] = {EARLY_FILE, EARLY_FILE "-journal", EARLY_FILE "-wal",
+                                       EARLY_FILE "-shm"};
+    CLEANUP(free_path) char *early = path_of(dir, EARLY_FILE);
+    struct sql_conn *conn;
+    char text[128];
+
+    for (size_t i = 0; i < COUNTOF(left); i++) {
+        CLEANUP(free_path) char *name = path_of(dir, left[i]);
+
+        if (unlink(name) < 0 && errno != ENOENT)
+            return datafile_fail(f, errno, "remove", name);
+    }
+    snprintf(text, sizeof(text), "PRAGMA application_id = %d; PRAGMA journal_mode = WAL;",
+             APPLICATION_ID);
+    if (make_empty(early, f) < 0 || open_file(early, early, SQLITE_OPEN_READWRITE, &conn, f) < 0 ||
+        setup(conn, text, f) < 0)
+        return -1;
+    sqlite_close(&conn);
+    if (rename(early, path) < 0)
+        return datafile_fail(f, errno, "make", path);
     return datafile_sync_dir(dir, f);
 }
 
@@ -286,11 +320,7 @@ int sqlite_open_lane(const struct sql_driver *d, const struct sql_open *o, struc
         return -1;
 
     struct sqlite_conn *c = CONTAINER_OF(conn, struct sqlite_conn, base);
-    char mark[64];
 
-    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d;", APPLICATION_ID);
-    if (fresh && setup(conn, mark, f) < 0)
-        return -1;
     if (setup(conn, lane_setup, f) < 0)
         return -1;
     sqlite3_wal_hook(c->db, note_log_pages, c);

@@ -6,6 +6,9 @@
  *   DISKFAULT_DIR   the directory whose files fail
  *   DISKFAULT_FULL  while this file exists: write, writev, pwrite -> ENOSPC
  *   DISKFAULT_SYNC  while this file exists: fsync, fdatasync -> EIO */
+/* pwrite() and pwrite64() are two names here, not one. */
+#undef _FILE_OFFSET_BITS
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>

@@ -164,6 +164,33 @@ static void a_database_of_another_program_is_refused(void **state)
     assert_true(str_eq(file_bytes(x, STORE_FILE), before));
 }
 
+static void a_beginning_that_was_cut_short_is_started_over(void **state)
+{
+    struct fixture *x = *state;
+
+    put_bytes(x, STORE_FILE ".new", STR("half a header"));
+    put_bytes(x, STORE_FILE ".new-journal", STR("half a journal"));
+    close_again(x);
+    assert_int_equal(access(fixture_path(x, STORE_FILE ".new"), F_OK), -1);
+    assert_int_equal(access(fixture_path(x, STORE_FILE ".new-journal"), F_OK), -1);
+    assert_int_equal(fixture_open(x), 0);
+    fixture_assert_clean(x);
+}
+
+static void a_log_without_its_database_is_refused_and_stays(void **state)
+{
+    struct fixture *x = *state;
+    static const char *const names[] = {STORE_FILE "-wal", STORE_FILE "-journal"};
+
+    for (size_t i = 0; i < COUNTOF(names); i++) {
+        put_bytes(x, names[i], STR("changes"));
+        refuses(x, "corrupt");
+        assert_true(str_eq(file_bytes(x, names[i]), STR("changes")));
+        assert_int_equal(access(fixture_path(x, STORE_FILE), F_OK), -1);
+        assert_int_equal(unlink(fixture_path(x, names[i])), 0);
+    }
+}
+
 static void a_truncated_file_is_refused(void **state)
 {
     struct fixture *x = *state;
@@ -374,6 +401,8 @@ int main(void)
         FIXTURE_CLOSED_TEST(a_newer_schema_that_is_only_in_the_log_is_refused),
         FIXTURE_CLOSED_TEST(a_file_that_is_no_database_is_refused_and_stays_as_it_is),
         FIXTURE_CLOSED_TEST(a_database_of_another_program_is_refused),
+        FIXTURE_CLOSED_TEST(a_beginning_that_was_cut_short_is_started_over),
+        FIXTURE_CLOSED_TEST(a_log_without_its_database_is_refused_and_stays),
         FIXTURE_CLOSED_TEST(a_truncated_file_is_refused),
         FIXTURE_CLOSED_TEST(a_damaged_schema_page_is_refused),
         FIXTURE_CLOSED_TEST(a_directory_that_cannot_be_made_is_told_apart),

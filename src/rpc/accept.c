@@ -85,7 +85,7 @@ static MUST_CHECK int caller_resolve(struct flight *fl)
 int accept_caller(struct flight *fl)
 {
     uint32_t scope = fl->info->route->scope;
-    bool open = scope == SCOPE_NONE && (fl->info->route->flags & ROUTE_KNOWN) == 0;
+    bool open = (fl->info->route->flags & ROUTE_OPEN) != 0;
 
     /* On an open route a bad credential is as good as none. */
     if (caller_resolve(fl) < 0 && !open)

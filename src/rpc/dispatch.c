@@ -242,7 +242,7 @@ static void flight_route(struct flight *fl, const struct route_hit *hit)
     fl->info = &fl->d->routes[hit->index];
     fl->context[1] = KV_SLICE("route", fl->info->label);
     c->route = hit->route;
-    c->app = hit->table->app;
+    c->app = fl->info->app;
     c->params = hit->params;
     c->param_count = hit->param_count;
 }
@@ -372,6 +372,12 @@ static void service_sent(struct http_x *x)
 
 static int host_check(const struct rpc_host *host, const struct route *route, struct fail *f)
 {
+    bool known = (route->flags & ROUTE_KNOWN) != 0, open = (route->flags & ROUTE_OPEN) != 0;
+
+    if ((route->scope == SCOPE_NONE) != (known || open) || (known && open))
+        return fail_set(f, CODE_INVALID_ARGUMENT,
+                        "route %s: needs a scope, or one of ROUTE_KNOWN and ROUTE_OPEN",
+                        route->name);
     if (route->lane == LANE_WORKER && !host->workers)
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: there are no workers", route->name);
     if (route->lane == LANE_WRITE && !host->ops->submit_write)
@@ -415,6 +421,7 @@ static int infos_make(struct dispatch *d, struct fail *f)
 
         info->dialect = router_table_at(d->router, i)->dialect;
         info->route = route;
+        info->app = router_table_at(d->router, i)->app;
         info->label = str_of(route->name);
         if (host_check(d->host, route, f) < 0)
             return -1;

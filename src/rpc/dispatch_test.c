@@ -249,7 +249,7 @@ static const struct dialect rpc_dialect = {
 static const char *const json_media[] = {"application/json", NULL};
 
 static const struct route main_routes[] = {
-    {.name = "open", .path = "/open", .verbs = GET_VERB, .handler = say_hello},
+    {.name = "open", .path = "/open", .verbs = GET_VERB, .flags = ROUTE_OPEN, .handler = say_hello},
     {.name = "known",
      .path = "/known",
      .verbs = GET_VERB,
@@ -268,33 +268,46 @@ static const struct route main_routes[] = {
     {.name = "echo",
      .path = "/echo",
      .verbs = VERB(HTTP_POST) | VERB(HTTP_DELETE),
+     .flags = ROUTE_OPEN,
      .handler = echo,
      .body_limit = 1000,
      .media = json_media},
     {.name = "repeat",
      .path = "/repeat/{n:int}",
      .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
      .handler = repeat,
      .answer_limit = 5000},
-    {.name = "fail", .path = "/fail/{code}", .verbs = GET_VERB, .handler = fail_by_name},
+    {.name = "fail",
+     .path = "/fail/{code}",
+     .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
+     .handler = fail_by_name},
     {.name = "work",
      .path = "/work",
      .verbs = GET_VERB | VERB(HTTP_POST),
      .lane = LANE_WORKER,
+     .flags = ROUTE_OPEN,
      .handler = echo,
      .body_limit = 1000},
     {.name = "write",
      .path = "/write",
      .verbs = VERB(HTTP_POST),
      .lane = LANE_WRITE,
+     .flags = ROUTE_OPEN,
      .handler = write_twice,
      .body_limit = 1000},
     {.name = "write.fail",
      .path = "/write/{code}",
      .verbs = VERB(HTTP_POST),
      .lane = LANE_WRITE,
+     .flags = ROUTE_OPEN,
      .handler = fail_by_name},
-    {.name = "stream", .path = "/stream", .verbs = GET_VERB, .handler = stream},
+    {.name = "stream",
+     .path = "/stream",
+     .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
+     .handler = stream},
     {.name = "free",
      .path = "/free",
      .verbs = GET_VERB,
@@ -1133,6 +1146,34 @@ static void the_access_line_has_the_facts_and_no_secret(void **state)
     assert_metric("muster_http_in_flight 0");
 }
 
+static void a_route_is_not_open_because_its_scope_was_forgotten(void **state)
+{
+    static const uint32_t wrong[][2] = {{SCOPE_NONE, 0},
+                                        {SCOPE_NONE, ROUTE_OPEN | ROUTE_KNOWN},
+                                        {SCOPE_AGENT, ROUTE_OPEN},
+                                        {SCOPE_AGENT, ROUTE_KNOWN}};
+
+    (void)state;
+    for (size_t i = 0; i < COUNTOF(wrong); i++) {
+        const struct route route = {.name = "r",
+                                    .path = "/r",
+                                    .verbs = GET_VERB,
+                                    .scope = wrong[i][0],
+                                    .flags = wrong[i][1],
+                                    .handler = say_hello};
+        const struct route_table table = {.dialect = &main_dialect, .routes = &route, .count = 1};
+        struct router *router;
+        struct dispatch *d = NULL;
+        struct fail f;
+
+        assert_int_equal(router_new(&table, 1, &router, &f), 0);
+        assert_int_equal(dispatch_new(&world.host, router, &d, &f), -1);
+        assert_string_equal(f.message,
+                            "route r: needs a scope, or one of ROUTE_KNOWN and ROUTE_OPEN");
+        router_free(&router);
+    }
+}
+
 static void tables_that_need_what_the_host_lacks_are_refused(void **state)
 {
     struct rpc_host host = world.host;
@@ -1173,6 +1214,7 @@ int main(void)
         TEST(large_answers_are_compressed_for_those_who_ask),
         TEST(compressed_bodies_are_unpacked_within_the_limit),
         TEST(the_access_line_has_the_facts_and_no_secret),
+        TEST(a_route_is_not_open_because_its_scope_was_forgotten),
         TEST(tables_that_need_what_the_host_lacks_are_refused),
     };
 

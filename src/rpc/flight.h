@@ -14,6 +14,7 @@
 struct route_info {
     const struct dialect *dialect;
     const struct route *route; /* NULL: the dialect's unknown paths */
+    void *app;                 /* of the route's table */
     struct str label;          /* of log lines and series */
     size_t limit_slot;
     struct metric_histogram *seconds;

@@ -13,7 +13,7 @@
 
 #define SHARDS       64
 #define MAX_DIALECTS 16
-#define MAX_SLOTS    (MAX_DIALECTS * LIMIT_CLASSES)
+#define MAX_SLOTS    ((size_t)MAX_DIALECTS * LIMIT_CLASSES)
 #define SLICES       61  /* 60 make a window's period; one more so that none leaves too early */
 #define SUBJECT_MAX  128 /* longest id of a key */
 #define EVICT_TRIES  8

@@ -90,7 +90,7 @@ static void a_bucket_gives_its_burst_and_then_its_rate(void **state)
     clock_advance(fx->clock, 1 * MS + 1);
     assert_int_equal(knock(fx, 1, "k"), 0);
     assert_true(knock(fx, 1, "k") > 0);
-    clock_advance(fx->clock, 3600 * 1000 * MS); /* fills up to the burst, not beyond */
+    clock_advance(fx->clock, 3600000 * MS); /* fills up to the burst, not beyond */
     for (int i = 0; i < 3; i++)
         assert_int_equal(knock(fx, 1, "k"), 0);
     assert_true(knock(fx, 1, "k") > 0);
@@ -142,7 +142,7 @@ static void a_window_never_admits_more_than_its_amount_in_any_period(void **stat
         clock_advance(fx->clock, 37 * MS);
         now += 37 * MS;
     }
-    assert_true(count > 4 * 240); /* 296 s: not much less than it may */
+    assert_true(count > 960); /* 296 s: not much less than it may */
 }
 
 static void a_full_window_says_how_long_to_wait(void **state)

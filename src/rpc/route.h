@@ -32,19 +32,22 @@ struct route {
      * the dialect's prefixes. Literals compare byte for byte with the path as it was sent. */
     const char *path;
     uint32_t verbs; /* VERB() bits */
-    uint32_t scope; /* SCOPE_NONE: open; else every bit is needed */
+    uint32_t scope; /* every bit is needed; SCOPE_NONE: see ROUTE_KNOWN and ROUTE_OPEN */
     enum lane lane;
+    uint32_t flags; /* ROUTE_... */
     handler_fn handler;
     size_t body_limit;        /* 0: a body is refused when there is one */
     size_t answer_limit;      /* 0: 1 MiB */
     const char *const *media; /* accepted request types, NULL-ended; NULL: any */
-    uint32_t flags;           /* ROUTE_... */
 };
 
 #define ROUTE_NO_LIMIT  (1u << 0) /* not counted by rate limits */
 #define ROUTE_NO_ACCESS (1u << 1) /* access line only at debug level (health probes) */
 #define ROUTE_NO_GZIP   (1u << 2) /* the answer is never compressed */
-#define ROUTE_KNOWN     (1u << 3) /* with SCOPE_NONE: any valid credential will do, but one must be */
+
+/* A route without a scope carries one of these, so that none is open because it was forgotten. */
+#define ROUTE_KNOWN (1u << 3) /* any valid credential will do, but one must be */
+#define ROUTE_OPEN  (1u << 4) /* anybody; the handler may still look at the caller */
 
 /* Which of the dialect's limit policies counts the route (limit.h); class 0 when not given. */
 #define ROUTE_LIMIT_CLASS(n) ((uint32_t)(n) << 8)

@@ -282,8 +282,8 @@ static int path_add(struct router *r, struct realm *realm, const struct route_ta
                     size_t index, struct str path, struct fail *f)
 {
     const struct route *route = r->routes[index];
-    struct node *end;
-    bool literal;
+    struct node *end = &realm->root;
+    bool literal = false;
 
     if (owner_find(r, path) != realm)
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: '%.*s' is outside its dialect",

@@ -130,7 +130,7 @@ const struct dialect admin_dialect = {
 
 static const char *const json_only[] = {"application/json", NULL};
 
-#define PROBE (ROUTE_NO_LIMIT | ROUTE_NO_ACCESS)
+#define PROBE (ROUTE_OPEN | ROUTE_NO_LIMIT | ROUTE_NO_ACCESS)
 
 static const struct route routes[] = {
     {.name = "live",

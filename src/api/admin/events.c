@@ -39,10 +39,10 @@ int events_list(struct call *c, struct fail *f)
     struct json_writer w;
     struct store_tx *tx;
     struct tenant tenant;
-    struct event *rows;
+    struct event *rows = NULL;
     struct str name = {NULL, 0};
     int64_t after;
-    size_t limit, count;
+    size_t limit, count = 0;
 
     if (admin_query_names(c, names, f) < 0 || admin_query_limit(c, &limit, f) < 0 ||
         query_after(c, &after, f) < 0 ||

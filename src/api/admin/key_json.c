@@ -25,8 +25,7 @@ static int object_read(struct arena *a, struct str body, const char *const *name
     if (object->kind != JSON_KIND_OBJECT)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "not_an_object",
                            "the body must be a JSON object");
-    json_foreach(member, object)
-    {
+    json_foreach (member, object) {
         size_t i = 0;
 
         while (names[i] && !str_eq(member->key, str_of(names[i])))
@@ -45,8 +44,7 @@ static int scopes_read(const struct json_value *list, uint32_t *out, struct fail
 {
     uint32_t scopes = 0;
 
-    json_foreach(item, list)
-    {
+    json_foreach (item, list) {
         uint32_t scope;
 
         if (item->kind != JSON_KIND_STRING)
@@ -107,7 +105,7 @@ int key_request_read(struct arena *a, struct str body, int64_t now_us, struct ke
 {
     static const char *const names[] = {"tenant", "label", "role", "scopes", "expires", NULL};
     struct key_request made = {.role = ROLE_VIEWER};
-    struct json_value *object;
+    struct json_value *object = NULL;
     const struct json_value *scopes = NULL;
     struct str role = {NULL, 0}, expires = {NULL, 0};
 
@@ -131,7 +129,7 @@ int key_request_read(struct arena *a, struct str body, int64_t now_us, struct ke
 int tenant_request_read(struct arena *a, struct str body, struct str *name, struct fail *f)
 {
     static const char *const names[] = {"name", NULL};
-    struct json_value *object;
+    struct json_value *object = NULL;
     int rc;
 
     if (object_read(a, body, names, &object, f) < 0)

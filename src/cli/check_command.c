@@ -53,8 +53,7 @@ static enum exit_code check_file(struct cli *cli, const char *path, bool json)
     enum exit_code code = cli->check_file(path, cli->arena, &found, &f);
 
     if (code == EXIT_CODE_LOCKED)
-        return cli_fail(cli, code, "%s; a running server is asked with: muster check --data DIR",
-                        f.message);
+        return cli_fail(cli, code, "%s: muster check --data DIR", f.message);
     if (code != EXIT_CODE_OK)
         return cli_fail(cli, code, "%s", f.message);
 

@@ -64,17 +64,21 @@ enum exit_code cli_print(struct cli *cli, struct str text)
 
 enum exit_code cli_fail(struct cli *cli, enum exit_code code, const char *fmt, ...)
 {
-    va_list ap, again;
+    char text[512];
+    char *message = text;
+    va_list ap;
 
     va_start(ap, fmt);
-    va_copy(again, ap);
 
-    int len = vsnprintf(NULL, 0, fmt, ap);
-    char *message = arena_alloc(cli->arena, (size_t)len + 1);
+    int len = vsnprintf(text, sizeof(text), fmt, ap);
 
-    vsnprintf(message, (size_t)len + 1, fmt, again);
-    va_end(again);
     va_end(ap);
+    if (len >= (int)sizeof(text)) {
+        message = arena_alloc(cli->arena, (size_t)len + 1);
+        va_start(ap, fmt);
+        vsnprintf(message, (size_t)len + 1, fmt, ap);
+        va_end(ap);
+    }
 
     struct str line = arena_printf(cli->arena, "muster%s%s: %s\n", cli->name ? " " : "",
                                    cli->name ? cli->name : "", message);

@@ -228,8 +228,7 @@ static void a_locked_file_points_to_the_running_server(void **state)
 {
     (void)state;
     assert_refused(RUN("check", "locked"), EXIT_CODE_LOCKED,
-                   "muster check: locked is in use by another process; a running server is asked "
-                   "with: muster check --data DIR\n");
+                   "muster check: locked is in use by another process: muster check --data DIR\n");
 }
 
 static void a_directory_is_no_data_file(void **state)

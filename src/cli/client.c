@@ -246,10 +246,10 @@ static enum exit_code unreachable(struct client *c, CURLcode result, const char 
 {
     struct cli *cli = c->cli;
     struct stat st;
-    const char *why = error[0] ? error : curl_easy_strerror(result);
 
     if (!c->socket)
-        return cli_fail(cli, EXIT_CODE_UNREACHABLE, "cannot reach %s: %s", c->base, why);
+        return cli_fail(cli, EXIT_CODE_UNREACHABLE, "cannot reach %s: %s", c->base,
+                        error[0] ? error : curl_easy_strerror(result));
     if (stat(c->socket, &st) < 0 && errno == ENOENT)
         return cli_fail(cli, EXIT_CODE_UNREACHABLE,
                         "no server runs on %s: there is no socket %s; start one with: muster serve "
@@ -260,8 +260,9 @@ static enum exit_code unreachable(struct client *c, CURLcode result, const char 
                         "cannot open the admin socket %s: %s; run this as the server's user",
                         c->socket, strerror(errno));
     return cli_fail(cli, EXIT_CODE_UNREACHABLE,
-                    "no server answers at %s (%s); start one with: muster serve --data %s",
-                    c->socket, why, c->data_dir);
+                    "no server answers at %s, which one that is gone left; start one with: muster "
+                    "serve --data %s",
+                    c->socket, c->data_dir);
 }
 
 static enum exit_code failed(struct client *c, CURLcode result, const char *error)

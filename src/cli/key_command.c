@@ -126,6 +126,26 @@ static enum exit_code run_create(struct cli *cli, const struct cli_command *self
     return json ? output_json(cli, answer) : output_object(cli, shown, COUNTOF(shown), answer);
 }
 
+/* A key that may do all that its role allows says so in one word; the list would be too wide. */
+static void shorten_scopes(struct cli *cli, const struct json_value *keys)
+{
+    for (struct json_value *key = keys->first; key; key = key->next) {
+        struct json_value *list = json_find(key, STR("scopes"));
+        const struct json_value *name = json_find(key, STR("role"));
+        uint32_t scopes = 0, scope;
+        enum role role;
+
+        if (!list || !name || role_parse(name->text, &role) < 0)
+            continue;
+        for (const struct json_value *item = list->first; item; item = item->next) {
+            if (scope_parse(item->text, &scope) == 0)
+                scopes |= scope;
+        }
+        if (scopes == role_scopes(role))
+            json_set(key, STR("scopes"), json_new_str(cli->arena, STR("all of the role")));
+    }
+}
+
 static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
                                char *const *argv)
 {
@@ -156,8 +176,10 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
     client_free(&client);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!json)
+    if (!json) {
+        shorten_scopes(cli, keys);
         return output_table(cli, columns, COUNTOF(columns), keys);
+    }
 
     struct json_value *all = json_new_object(cli->arena);
 

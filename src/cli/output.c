@@ -60,8 +60,7 @@ struct str output_cell(struct arena *a, const struct json_value *object, const c
     if (v->kind != JSON_KIND_ARRAY)
         return scalar(v);
     buf_init_arena(&list, a, 65536);
-    json_foreach(item, v)
-    {
+    json_foreach (item, v) {
         if (list.len > 0)
             buf_put_byte(&list, ',');
         buf_put_str(&list, scalar(item));
@@ -94,8 +93,7 @@ enum exit_code output_table(struct cli *cli, const struct output_column *columns
 
     struct table *t = table_new(cli->arena, titles, count);
 
-    json_foreach(row, rows)
-    {
+    json_foreach (row, rows) {
         for (size_t i = 0; i < count; i++)
             cells[i] = output_cell(cli->arena, row, columns[i].key);
         table_row(t, cells);
@@ -110,7 +108,7 @@ enum exit_code output_object(struct cli *cli, const struct output_column *column
     struct table *t = table_new(cli->arena, titles, COUNTOF(titles));
 
     for (size_t i = 0; i < count; i++)
-        table_row(t, (struct str[]){str_of(columns[i].title),
+        table_row(t, (struct str[]){str_of(columns[i].key),
                                     output_cell(cli->arena, object, columns[i].key)});
     return print(cli, t);
 }

@@ -34,7 +34,7 @@ struct output_column {
 enum exit_code output_table(struct cli *cli, const struct output_column *columns, size_t count,
                             const struct json_value *rows);
 
-/* One object, a line a member. */
+/* One object, a line a member under the member's own name. */
 enum exit_code output_object(struct cli *cli, const struct output_column *columns, size_t count,
                              const struct json_value *object);
 

@@ -54,6 +54,13 @@ void config_problems_done(struct config_problems *p)
     buf_done(&p->text);
 }
 
+struct str config_problems_text(const struct config_problems *p)
+{
+    struct str text = buf_str(&p->text);
+
+    return str_first(text, text.len > 0 ? text.len - 1 : 0);
+}
+
 void config_problem(struct config_problems *p, const char *fmt, ...)
 {
     char line[640];

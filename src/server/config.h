@@ -94,6 +94,9 @@ struct config_problems {
 
 void config_problems_init(struct config_problems *p);
 void config_problems_done(struct config_problems *p);
+
+/* All lines, without the last one's end. */
+struct str config_problems_text(const struct config_problems *p);
 void config_problem(struct config_problems *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /* Layers all sources and checks the outcome. NULL when there is any problem: all of them are in p.

@@ -24,7 +24,7 @@ static struct config *load(struct cli *cli, const struct args *args, enum exit_c
 
     if (!c)
         *code = cli_fail(cli, EXIT_CODE_USAGE, "%zu problem%s in the configuration\n%.*s", p.count,
-                         p.count == 1 ? "" : "s", STR_ARG(str_trim(buf_str(&p.text))));
+                         p.count == 1 ? "" : "s", STR_ARG(config_problems_text(&p)));
     config_problems_done(&p);
     return c;
 }
@@ -54,7 +54,8 @@ static enum exit_code run_check(struct cli *cli, const struct cli_command *self,
 
     if (!c)
         return code;
-    code = apply_tls(c, &tls, &f) < 0 ? cli_fail(cli, EXIT_CODE_USAGE, "%s", f.message)
+    code = apply_tls(c, &tls, &f) < 0 ? cli_fail(cli, EXIT_CODE_USAGE, "%s%s%s", f.message,
+                                                 f.detail[0] ? ": " : "", f.detail)
                                       : cli_print(cli, STR("configuration is fine\n"));
     tls_free(&tls);
     config_free(&c);

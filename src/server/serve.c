@@ -97,7 +97,7 @@ static void reload(struct serving *v)
     struct config *fresh = load(v, &p);
 
     if (fresh && config_may_become(v->config, fresh, &p) && server_reload(v->server, fresh, &f) < 0)
-        config_problem(&p, "%s", f.message);
+        config_problem(&p, "%s%s%s", f.message, f.detail[0] ? ": " : "", f.detail);
     if (p.count == 0) {
         struct config *old = v->config;
 
@@ -189,7 +189,7 @@ enum exit_code serve_command(struct cli *cli, const struct cli_command *self, in
     v.config = load(&v, &p);
     if (!v.config)
         code = cli_fail(cli, EXIT_CODE_USAGE, "wrong configuration\n%.*s",
-                        STR_ARG(str_trim(buf_str(&p.text))));
+                        STR_ARG(config_problems_text(&p)));
     config_problems_done(&p);
     if (!v.config)
         return code;

@@ -354,18 +354,26 @@ static void log_start(struct server *s)
 
 /* ---- Life ---- */
 
+/* A data directory that cannot be made has no place to be. */
+static enum exit_code data_code(const struct fail *f)
+{
+    enum exit_code code = exit_reason_code(f);
+
+    return code == EXIT_CODE_NOT_FOUND ? EXIT_CODE_NOT_WRITABLE : code;
+}
+
 static enum exit_code start(struct server *s, struct fail *f)
 {
     if (apply_tls(s->config, &s->tls, f) < 0)
         return EXIT_CODE_USAGE;
     if (open_store(s, f) < 0 || open_domain(s, f) < 0)
-        return exit_reason_code(f);
+        return data_code(f);
     if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
         return EXIT_CODE_FAILURE;
     if (open_httpd(s, f) < 0)
         return EXIT_CODE_LISTEN;
     if (write_endpoints(s, f) < 0)
-        return exit_reason_code(f);
+        return data_code(f);
     if (httpd_start(s->httpd, f) < 0 || start_scheduler(s, f) < 0)
         return EXIT_CODE_FAILURE;
     s->heartbeat = heartbeat_new(s->httpd);

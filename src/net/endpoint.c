@@ -162,13 +162,17 @@ static int bind_tcp(struct endpoint *e, int fd)
 {
     const int on = 1;
 
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
-        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+        return -1;
+    /* The port is shared between our loops only: the first socket is bound alone, so that another
+     * server's port is in use and not quietly shared. */
+    if (e->bound && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
         return -1;
     if (e->address.ss_family == AF_INET6 &&
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == -1)
         return -1;
-    if (bind(fd, (const struct sockaddr *)&e->address, e->address_len) == -1)
+    if (bind(fd, (const struct sockaddr *)&e->address, e->address_len) == -1 ||
+        setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == -1)
         return -1;
     return getsockname(fd, (struct sockaddr *)&e->address, &e->address_len);
 }

@@ -4,6 +4,8 @@
 #include "store/fixture.h"
 
 #include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 #include "core/collector.h"
 #include "core/event.h"
@@ -389,6 +391,75 @@ static void closing_finishes_what_was_queued(void **state)
     gate_done(&g);
 }
 
+/* The kernel refuses to let files grow: what a quota or a full disk does, for real. */
+static void set_file_limit(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static int write_big(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct fixture *x = arg;
+    struct collector c = {
+        .tenant = x->tenant.id,
+        .kind = COLLECTOR_HOSTED,
+        .body = str_make(arena_alloc(store_tx_arena(tx), 100000), 100000),
+    };
+
+    return collector_create(tx, NULL, &c, f);
+}
+
+static void files_that_cannot_grow_stop_writing_but_not_reading(void **state)
+{
+    struct fixture *x = *state;
+    struct store_health h;
+    int64_t written = 0;
+
+    set_file_limit(1 << 20);
+    while (written < 100 && fixture_write(x, write_big, x) == 0)
+        written++;
+    assert_in_range(written, 1, 99);
+    assert_int_equal(x->fail.code, CODE_UNAVAILABLE);
+    assert_string_equal(x->fail.reason, "disk_full");
+    store_health(x->store, &h);
+    assert_int_equal(h.state, STORE_DEGRADED);
+    assert_int_equal(collectors(x), written);
+    assert_int_equal(fixture_write(x, write_big, x), -1);
+
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(fixture_write(x, write_big, x), 0);
+    store_health(x->store, &h);
+    assert_int_equal(h.state, STORE_OK);
+    assert_int_equal(collectors(x), written + 1);
+    fixture_assert_clean(x);
+    store_close(&x->store);
+    assert_int_equal(fixture_open(x), 0);
+    assert_int_equal(collectors(x), written + 1);
+}
+
+static void the_log_is_folded_into_the_file_while_writing_goes_on(void **state)
+{
+    struct fixture *x = *state;
+    struct stat st;
+
+    store_close(&x->store);
+    x->options.checkpoint_pages = 50;
+    assert_int_equal(fixture_open(x), 0);
+    for (int i = 0; i < 60; i++)
+        assert_int_equal(fixture_write(x, write_big, x), 0);
+
+    /* 6 MB were written; the log starts over when it was folded in, so it stays small. */
+    assert_int_equal(stat(fixture_path(x, STORE_FILE "-wal"), &st), 0);
+    assert_in_range(st.st_size, 1, 2 << 20);
+    assert_int_equal(stat(fixture_path(x, STORE_FILE), &st), 0);
+    assert_true(st.st_size > 5 << 20);
+}
+
 /* ---- Many writers ---- */
 
 #define WRITERS    8
@@ -465,6 +536,8 @@ int main(void)
         FIXTURE_TEST(a_busy_transaction_is_run_again_and_hooks_fire_once),
         FIXTURE_TEST(a_failed_sync_is_fatal_and_no_write_is_taken_afterwards),
         FIXTURE_TEST(closing_finishes_what_was_queued),
+        FIXTURE_TEST(files_that_cannot_grow_stop_writing_but_not_reading),
+        FIXTURE_TEST(the_log_is_folded_into_the_file_while_writing_goes_on),
         FIXTURE_TEST(many_threads_write_and_read_at_once),
     };
 

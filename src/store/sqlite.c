@@ -33,6 +33,28 @@ static bool no_space(int error)
     return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
+static int last_errno(sqlite3_file *file)
+{
+    int error = 0;
+
+    if (file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error);
+    return error;
+}
+
+/* The engine tells "no space" by itself for ENOSPC only; for a quota or a size limit each open file
+ * remembers the cause, while the connection may not. */
+static bool files_lack_space(sqlite3 *db)
+{
+    sqlite3_file *file = NULL;
+    sqlite3_file *log = NULL;
+
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return no_space(last_errno(file)) || no_space(last_errno(log)) ||
+           no_space(sqlite3_system_errno(db));
+}
+
 /* A sync that fails with "no space" is fatal all the same: pages that the kernel had taken are
  * gone, and nobody can say which. */
 static enum sql_class classify_io(const struct sqlite_conn *c, int rc)
@@ -41,7 +63,7 @@ static enum sql_class classify_io(const struct sqlite_conn *c, int rc)
         return SQL_CLASS_OTHER;
     if (rc == SQLITE_IOERR_FSYNC || rc == SQLITE_IOERR_DIR_FSYNC)
         return SQL_CLASS_FATAL;
-    return no_space(sqlite3_system_errno(c->db)) ? SQL_CLASS_FULL : SQL_CLASS_FATAL;
+    return files_lack_space(c->db) ? SQL_CLASS_FULL : SQL_CLASS_FATAL;
 }
 
 static enum sql_class classify(const struct sqlite_conn *c, int rc)

@@ -139,8 +139,8 @@ static void a_key_explained_tells_all_its_names(void **state)
     assert_string_equal(
         (const char *)out.data,
         "drain_timeout\n\n"
-        "  How long running requests may go on after SIGTERM before their connections are\n"
-        "  closed.\n\n"
+        "  How long running requests may go on, once nothing is accepted any more, before\n"
+        "  their connections are closed.\n\n"
         "  type         duration, from 0 to 1h; default 30s\n"
         "  flag         --drain-timeout\n"
         "  environment  MUSTER_DRAIN_TIMEOUT\n"

@@ -78,8 +78,12 @@ INT_KEY(workers, "workers", "0", 0, 1024, FIXED,
     "least four.")
 INT_KEY(workers_queue, "workers_queue", "4096", 1, 1000000, FIXED,
     "Requests that may wait for a worker thread; more are answered with 503.")
+TIME_KEY(drain_delay_us, "drain_delay", "0", 0, HOUR, LIVE,
+    "How long connections are still accepted after SIGTERM while /readyz says 503, so that a load "
+    "balancer has time to look elsewhere.")
 TIME_KEY(drain_timeout_us, "drain_timeout", "30s", 0, HOUR, LIVE,
-    "How long running requests may go on after SIGTERM before their connections are closed.")
+    "How long running requests may go on, once nothing is accepted any more, before their "
+    "connections are closed.")
 
 ENUM_KEY(log_level, "log.level", "info", "debug|info|warn|error|off", LIVE,
     "The least important lines that are still logged.")

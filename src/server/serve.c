@@ -142,6 +142,22 @@ static void watch(struct serving *v)
     }
 }
 
+/* Time for load balancers to notice that we are not ready. */
+static void linger(const struct serving *v)
+{
+    int64_t until_us = clock_mono_us(v->clock) + v->config->drain_delay_us;
+
+    for (;;) {
+        int64_t left_us = until_us - clock_mono_us(v->clock);
+        int signal = left_us > 0 ? wait_signal(v, left_us) : 0;
+
+        if (signal == SIGTERM || signal == SIGINT)
+            end_at_once(signal);
+        if (left_us <= 0)
+            return;
+    }
+}
+
 static enum exit_code run(struct serving *v)
 {
     const struct server_host host = {v->clock, v->logger, &v->log};
@@ -156,6 +172,8 @@ static enum exit_code run(struct serving *v)
     notify_send("READY=1");
     watch(v);
     notify_send("STOPPING=1");
+    server_lame(v->server);
+    linger(v);
     arm_second_signal();
     if (!server_drain(v->server))
         log_warn(&v->log, "requests were cut when the time to drain was over",

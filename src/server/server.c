@@ -435,9 +435,14 @@ int server_reload(struct server *s, const struct config *config, struct fail *f)
     return 0;
 }
 
-bool server_drain(struct server *s)
+void server_lame(struct server *s)
 {
     slot_set(&s->draining, s);
+}
+
+bool server_drain(struct server *s)
+{
+    server_lame(s);
     return httpd_drain(s->httpd, (uint32_t)(s->config->drain_timeout_us / 1000));
 }
 

@@ -35,8 +35,10 @@ enum exit_code server_start(const struct server_host *host, const struct config 
  * certificates, as a whole or not at all. The old one may be freed after 0. */
 int server_reload(struct server *s, const struct config *config, struct fail *f) MUST_CHECK;
 
-/* No new connections, not ready any more; waits for requests in flight. False: time ran out and
- * they were cut. */
+/* Not ready any more; everything else goes on. */
+void server_lame(struct server *s);
+
+/* No new connections; waits for requests in flight. False: time ran out and they were cut. */
 bool server_drain(struct server *s);
 
 /* Stops every thread, writes down what is in memory, closes the data. Accepts NULL. */

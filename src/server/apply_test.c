@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts get from a configuration. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "server/apply.h"
+
+struct loaded {
+    struct config_problems problems;
+    struct config *config;
+};
+
+static int tear_down(void **state)
+{
+    struct loaded *l = *state;
+
+    config_free(&l->config);
+    config_problems_done(&l->problems);
+    test_free(l);
+    return 0;
+}
+
+static int set_up(void **state)
+{
+    struct loaded *l = test_calloc(1, sizeof(*l));
+
+    config_problems_init(&l->problems);
+    *state = l;
+    return 0;
+}
+
+static const struct config *load(void **state, const char *file)
+{
+    struct loaded *l = *state;
+
+    config_free(&l->config);
+    l->config = config_load_text(NULL, NULL, "t", str_of(file), &l->problems);
+    assert_non_null(l->config);
+    return l->config;
+}
+
+/* The defaults stand in the table and in net; they may not drift apart. */
+static void default_limits_are_those_of_net(void **state)
+{
+    struct http_limits ours = {0}, theirs = {0};
+
+    apply_http_limits(load(state, ""), &ours);
+    http_limits_default(&theirs);
+    assert_int_equal(ours.request_line_bytes, theirs.request_line_bytes);
+    assert_int_equal(ours.header_bytes, theirs.header_bytes);
+    assert_int_equal(ours.header_count, theirs.header_count);
+    assert_int_equal(ours.connections, theirs.connections);
+    assert_int_equal(ours.h2_streams, theirs.h2_streams);
+    assert_int_equal(ours.header_timeout_ms, theirs.header_timeout_ms);
+    assert_int_equal(ours.body_timeout_ms, theirs.body_timeout_ms);
+    assert_int_equal(ours.idle_timeout_ms, theirs.idle_timeout_ms);
+    assert_int_equal(ours.write_timeout_ms, theirs.write_timeout_ms);
+    assert_int_equal(ours.min_rate_bytes, theirs.min_rate_bytes);
+    assert_int_equal(ours.h2_resets, theirs.h2_resets);
+    assert_int_equal(ours.h2_pings, theirs.h2_pings);
+    assert_int_equal(ours.h2_settings, theirs.h2_settings);
+    assert_int_equal(ours.h2_priorities, theirs.h2_priorities);
+    assert_int_equal(ours.h2_empty_data, theirs.h2_empty_data);
+    assert_int_equal(ours.h2_continuations, theirs.h2_continuations);
+    assert_int_equal(ours.h2_window_updates, theirs.h2_window_updates);
+    assert_int_equal(ours.h2_stalls, theirs.h2_stalls);
+    assert_int_equal(ours.output_bytes, theirs.output_bytes);
+}
+
+static void durations_become_milliseconds(void **state)
+{
+    struct http_limits l;
+
+    apply_http_limits(load(state, "timeouts.idle = 1d\ntimeouts.header = 250ms\n"), &l);
+    assert_int_equal(l.idle_timeout_ms, 86400000);
+    assert_int_equal(l.header_timeout_ms, 250);
+}
+
+static void a_rate_limits_the_key(void **state)
+{
+    const struct config *c =
+        load(state, "rate.admin.key_per_second = 2\nrate.admin.key_burst = 3\n");
+    struct clock *clock = clock_new_manual(0, 0);
+    struct limits *limits = limits_new(clock, 100);
+    struct limit_lease lease = {0};
+    struct limit_state s;
+    struct fail f;
+    size_t slot, taken = 0;
+
+    assert_int_equal(apply_rates(c, limits, &f), 0);
+    assert_int_equal(limits_slot(limits, "admin", 0, &slot, &f), 0);
+    while (taken < 10 && limits_take(limits, slot, 1, STR("k"), &lease, &s, &f) == 0) {
+        limits_release(limits, &lease);
+        taken++;
+    }
+    assert_int_equal(taken, 3);
+    limits_free(&limits);
+    clock_free(&clock);
+}
+
+static void no_rate_is_no_limit(void **state)
+{
+    struct clock *clock = clock_new_manual(0, 0);
+    struct limits *limits = limits_new(clock, 100);
+    struct limit_lease lease = {0};
+    struct limit_state s;
+    struct fail f;
+    size_t slot;
+
+    assert_int_equal(apply_rates(load(state, ""), limits, &f), 0);
+    assert_int_equal(limits_slot(limits, "admin", 0, &slot, &f), 0);
+    for (int i = 0; i < 1000; i++) {
+        assert_int_equal(limits_take(limits, slot, 1, STR("k"), &lease, &s, &f), 0);
+        limits_release(limits, &lease);
+    }
+    limits_free(&limits);
+    clock_free(&clock);
+}
+
+static void numbers_left_to_us_follow_the_processors(void **state)
+{
+    const struct config *c = load(state, "");
+
+    assert_true(apply_loops(c) >= 1);
+    assert_true(apply_workers(c) >= 4);
+    assert_int_equal(apply_readers(c), apply_workers(c) + 2);
+    c = load(state, "loops = 3\nworkers = 5\nstore.readers = 7\n");
+    assert_int_equal(apply_loops(c), 3);
+    assert_int_equal(apply_workers(c), 5);
+    assert_int_equal(apply_readers(c), 7);
+}
+
+static void no_certificate_is_no_tls(void **state)
+{
+    struct tls *tls = (struct tls *)state;
+    struct fail f;
+
+    assert_int_equal(apply_tls(load(state, ""), &tls, &f), 0);
+    assert_null(tls);
+}
+
+static void a_missing_certificate_is_named(void **state)
+{
+    struct tls *tls = NULL;
+    struct fail f;
+
+    assert_int_equal(
+        apply_tls(load(state, "tls.cert = /nonexistent/c\ntls.key = /nonexistent/k\n"), &tls, &f),
+        -1);
+    assert_non_null(strstr(f.message, "/nonexistent/"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(default_limits_are_those_of_net),
+        TEST(durations_become_milliseconds),
+        TEST(a_rate_limits_the_key),
+        TEST(no_rate_is_no_limit),
+        TEST(numbers_left_to_us_follow_the_processors),
+        TEST(no_certificate_is_no_tls),
+        TEST(a_missing_certificate_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

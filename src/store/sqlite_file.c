@@ -178,6 +178,10 @@ static int fail_open(struct sqlite_conn *c, struct sql_conn *base, int rc, struc
     if (c->db) {
         IGNORE(sqlite_note(c, rc));
         IGNORE(sql_fail(base, f));
+        if (base->error == SQL_CLASS_CORRUPT) {
+            IGNORE(corrupt(f, c->path, "is damaged"));
+            IGNORE(fail_detail(f, "%s: %s", base->driver->name, base->message));
+        }
     } else {
         IGNORE(fail_set(f, CODE_INTERNAL, "no memory for a database connection"));
     }

@@ -98,7 +98,6 @@ class Server:
     # -- life
 
     def spawn(self):
-        (self.data / "endpoints.json").unlink(missing_ok=True)
         command = [BINARY, "serve", "--data", str(self.data)]
         for address in self.listen:
             command += ["--listen", address]
@@ -117,6 +116,7 @@ class Server:
             return None
 
     def start(self):
+        (self.data / "endpoints.json").unlink(missing_ok=True)  # of a server that was killed
         self.spawn()
         self.endpoints = wait_for("endpoints.json", self._endpoints_written)
         return self
@@ -266,23 +266,22 @@ class Wire:
             return False
 
     def send_bytewise(self, data):
-        """One byte a segment, until the server answers or closes."""
-        self.socket.settimeout(0)
+        """One byte a segment, as far as the server takes them; keeps what it says meanwhile."""
         for i in range(len(data)):
+            self.socket.settimeout(0)
             try:
                 got = self.socket.recv(65536)
                 self.kept += got
-                if not got or not self.kept.startswith(b"HTTP/1.1 100"):
+                if not got:
                     break
             except (BlockingIOError, ssl.SSLWantReadError):
                 pass
             except OSError:
                 break
-            self.socket.settimeout(PATIENCE)
+            finally:
+                self.socket.settimeout(PATIENCE)
             if not self.send(data[i:i + 1]):
                 break
-            self.socket.settimeout(0)
-        self.socket.settimeout(PATIENCE)
 
     def _more(self):
         try:

@@ -99,8 +99,27 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     struct http2 *h = user;
 
     (void)session;
-    if (hd->type == NGHTTP2_CONTINUATION && !h->ended)
+    if (h->ended)
+        return 0;
+    if (hd->type == NGHTTP2_CONTINUATION)
         http2_count(h, CLOSE_H2_CONTINUATIONS);
+    if (hd->type != NGHTTP2_HEADERS)
+        return 0;
+    if (hd->stream_id > h->last_id)
+        h->last_id = hd->stream_id;
+    else if (hd->stream_id % 2 == 1 && !stream_of(h, hd->stream_id))
+        http2_check_closed(h, hd->stream_id);
+    return 0;
+}
+
+/* nghttp2 refuses by itself: too many streams, broken rules. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *user)
+{
+    (void)session;
+    (void)error;
+    if (frame->hd.stream_id > 0)
+        http2_note_reset(user, frame->hd.stream_id);
     return 0;
 }
 
@@ -159,6 +178,8 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t id, co
     struct http2_stream *s = stream_of(h, id);
 
     (void)flags;
+    if (s && s->out_whole)
+        http2_read_past(s);
     if (!s || h->ended) {
         IGNORE(nghttp2_session_consume(session, id, len));
         return 0;
@@ -247,11 +268,13 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
-static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+static int on_frame_sent(nghttp2_session *session UNUSED, const nghttp2_frame *frame, void *user)
 {
     struct http2 *h = user;
     struct http2_stream *s = stream_of(h, frame->hd.stream_id);
 
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        http2_note_reset(h, frame->hd.stream_id);
     /* A client can also make us reset: by breaking rules on streams it opened. */
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR &&
         !h->ended)
@@ -260,8 +283,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS))
         return 0;
     s->out_whole = true;
-    if (!s->in_whole) /* RFC 9113 section 8.1: no need for the rest of the request */
-        IGNORE(nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR));
+    if (!s->in_whole)
+        http2_read_past(s);
     return 0;
 }
 
@@ -290,6 +313,7 @@ static nghttp2_session *new_session(struct http2 *h)
     if (nghttp2_session_callbacks_new(&cb) != 0 || nghttp2_option_new(&opt) != 0)
         abort();
     nghttp2_session_callbacks_set_on_begin_frame_callback(cb, on_begin_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(cb, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(cb, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(cb, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(cb, on_invalid_header);
@@ -309,12 +333,10 @@ static nghttp2_session *new_session(struct http2 *h)
     return session;
 }
 
-static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
+static void feed_session(struct http2 *h, const uint8_t *data, size_t len)
 {
-    struct http2 *h = state_of(c);
-
-    if (h->ended)
-        return len;
+    if (h->ended || len == 0)
+        return;
 
     ssize_t n = nghttp2_session_mem_recv(h->session, data, len);
 
@@ -322,6 +344,39 @@ static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, CLOSE_H2_PINGS);
     else if (n < 0)
         http2_end(h, NGHTTP2_PROTOCOL_ERROR, CLOSE_H2_PROTOCOL);
+}
+
+/* nghttp2 drops DATA for a closed stream without a word to us, so frame headers are looked at
+ * before it gets them. Everything up to the frame must have been fed when the check is made. */
+static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
+{
+    struct http2 *h = state_of(c);
+    size_t fed = 0, at = 0;
+
+    while (at < len && !h->ended) {
+        size_t n = MIN(len - at, h->skip);
+
+        h->skip -= (uint32_t)n;
+        at += n;
+        if (at == len)
+            break;
+        h->head[h->head_len++] = data[at++];
+        if (h->head_len < sizeof(h->head))
+            continue;
+        h->head_len = 0;
+        h->skip = (uint32_t)h->head[0] << 16 | (uint32_t)h->head[1] << 8 | h->head[2];
+        if (h->head[3] != NGHTTP2_DATA)
+            continue;
+
+        int32_t id = (int32_t)(((uint32_t)h->head[5] & 0x7f) << 24 | (uint32_t)h->head[6] << 16 |
+                               (uint32_t)h->head[7] << 8 | h->head[8]);
+
+        feed_session(h, data + fed, at - fed);
+        fed = at;
+        if (!h->ended && id <= h->last_id && id % 2 == 1 && !stream_of(h, id))
+            http2_check_closed(h, id);
+    }
+    feed_session(h, data + fed, len - fed);
     return len;
 }
 
@@ -392,6 +447,7 @@ static void http2_lost(struct conn *c)
         close_stream(s);
     }
     nghttp2_session_del(h->session);
+    free(h->reset_ids);
     free(h);
 }
 
@@ -416,6 +472,7 @@ void http2_start(struct conn *c)
     };
 
     h->c = c;
+    h->skip = 24; /* the preface */
     h->why = CLOSE_BY_CLIENT;
     h->interval_us = loop_now_us(c->host->loop);
     h->session = new_session(h);

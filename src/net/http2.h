@@ -33,6 +33,12 @@ struct http2 {
     int64_t interval_us;    /* counts are since then */
     uint64_t interval_sent; /* bytes of DATA */
     uint32_t counts[HTTP2_KINDS];
+    uint32_t skip;   /* bytes until the next frame header */
+    uint8_t head[9]; /* of the frame that is coming in */
+    uint8_t head_len;
+    int32_t last_id;    /* highest stream that the client opened */
+    int32_t *reset_ids; /* heap; the latest streams that we reset, a ring */
+    uint32_t reset_count;
 };
 
 /* Lives in its exchange's arena. */
@@ -71,6 +77,15 @@ extern const struct exchange_ops http2_exchange_ops;
  * when there were too many. */
 void http2_count(struct http2 *h, enum close_reason kind);
 void http2_end(struct http2 *h, uint32_t error, enum close_reason why);
+
+/* Frames may still be on their way for a stream that we reset. For one that the client ended itself
+ * they are an error (RFC 9113 section 5.1). */
+void http2_note_reset(struct http2 *h, int32_t id);
+void http2_check_closed(struct http2 *h, int32_t id);
+
+/* The answer is out and the request is not in: a little more is read past, as a client may rather
+ * finish than be reset; RFC 9113 section 8.1 for the rest. */
+void http2_read_past(struct http2_stream *s);
 
 /* Deals with streams that are too slow; called every http2_sweep_ms() while there are any. */
 void http2_sweep(struct http2 *h);

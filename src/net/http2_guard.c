@@ -3,10 +3,15 @@
  * streams that stand still are ended. */
 #include "net/http2.h"
 
+#include "base/heap.h"
+
 #define INTERVAL_US ((int64_t)10 * 1000000)
 
 /* A window update is expected for every kilobyte sent, at most. */
 #define BYTES_PER_UPDATE 1024
+
+#define RESETS_KEPT     256
+#define READ_PAST_BYTES (64 * 1024)
 
 static uint64_t ceiling(const struct http2 *h, enum close_reason kind)
 {
@@ -56,6 +61,41 @@ void http2_count(struct http2 *h, enum close_reason kind)
         http2_end(h, NGHTTP2_ENHANCE_YOUR_CALM, kind);
 }
 
+void http2_note_reset(struct http2 *h, int32_t id)
+{
+    if (!h->reset_ids)
+        h->reset_ids = heap_new_array(int32_t, RESETS_KEPT);
+    h->reset_ids[h->reset_count++ % RESETS_KEPT] = id;
+}
+
+void http2_check_closed(struct http2 *h, int32_t id)
+{
+    uint32_t kept = MIN(h->reset_count, RESETS_KEPT);
+
+    for (uint32_t i = 0; i < kept; i++)
+        if (h->reset_ids[i] == id)
+            return;
+    /* Once the ring went round we have forgotten some, and cannot blame the client. */
+    if (h->reset_count > RESETS_KEPT || h->draining == HTTP2_LEAVING)
+        return;
+    http2_end(h, NGHTTP2_STREAM_CLOSED, CLOSE_H2_PROTOCOL);
+}
+
+static void stop_upload(struct http2_stream *s)
+{
+    IGNORE(nghttp2_submit_rst_stream(s->h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_NO_ERROR));
+    conn_mark(s->h->c);
+}
+
+void http2_read_past(struct http2_stream *s)
+{
+    const struct http_req *req = &s->e->x.req;
+    uint64_t announced = req->content_length > 0 ? (uint64_t)req->content_length : 0;
+
+    if (MAX(announced, req->body_bytes) > READ_PAST_BYTES)
+        stop_upload(s);
+}
+
 uint32_t http2_sweep_ms(const struct http2 *h)
 {
     const struct http_limits *l = &h->c->host->limits;
@@ -86,6 +126,11 @@ static void sweep_one(struct http2_stream *s, int64_t now)
         IGNORE(nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, s->id, NGHTTP2_CANCEL));
         s->out_last_us = now;
         http2_count(h, CLOSE_H2_STALLS);
+        return;
+    }
+    if (s->out_whole && !s->in_whole && l->body_timeout_ms > 0 &&
+        now - s->out_last_us >= (int64_t)l->body_timeout_ms * 1000) {
+        stop_upload(s);
         return;
     }
     if (!s->in_whole && s->e->holder != EXCHANGE_ANSWERED && s->unconsumed == 0 &&

@@ -186,7 +186,8 @@ int config_file_read(struct arena *a, const char *path, struct str *text, struct
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0) {
-        config_problem(p, "%s: cannot read the configuration file: %s", path, strerror(errno));
+        config_problem(p, "%s: cannot read the configuration file: %s", path,
+                       strerrordesc_np(errno));
         return -1;
     }
     if (!S_ISREG(st.st_mode)) {
@@ -207,7 +208,8 @@ int config_file_read(struct arena *a, const char *path, struct str *text, struct
         if (n == -1 && errno == EINTR)
             continue;
         if (n == -1) {
-            config_problem(p, "%s: cannot read the configuration file: %s", path, strerror(errno));
+            config_problem(p, "%s: cannot read the configuration file: %s", path,
+                           strerrordesc_np(errno));
             return -1;
         }
         if (n == 0)

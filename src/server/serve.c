@@ -3,6 +3,7 @@
  * drain and end, and once more end at once. */
 #include "server/serve.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -101,6 +102,7 @@ static void reload(struct serving *v)
     if (p.count == 0) {
         struct config *old = v->config;
 
+        assert(fresh); /* load() names a problem when it has nothing to give */
         v->config = fresh;
         config_free(&old);
         log_info(&v->log, "configuration reloaded", KV_STR("file", v->config->file_name));

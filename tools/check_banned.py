@@ -19,6 +19,7 @@ BANNED = {
     "sscanf": "str_cut and str_to_i64",
     "fscanf": "str_cut and str_to_i64",
     "alloca": "the arena",
+    "strerror": "strerrordesc_np",
     "rand": "random_u64",
     "random": "random_u64",
     "gettimeofday": "struct clock",

@@ -25,7 +25,7 @@ struct target {
 static enum exit_code cannot(const struct target *t, const char *what)
 {
     return cli_fail(t->cli, EXIT_CODE_NOT_WRITABLE, "cannot %s %s: %s", what, t->path,
-                    strerror(errno));
+                    strerrordesc_np(errno));
 }
 
 static enum exit_code sync_directory(const struct target *t)
@@ -39,7 +39,7 @@ static enum exit_code sync_directory(const struct target *t)
         close(fd);
     if (result < 0)
         return cli_fail(t->cli, EXIT_CODE_DISK, "cannot sync the directory of %s: %s", t->path,
-                        strerror(error));
+                        strerrordesc_np(error));
     return EXIT_CODE_OK;
 }
 
@@ -70,7 +70,7 @@ static enum exit_code fetch(const struct target *t, struct client *client, int f
         return cli_fail(t->cli, EXIT_CODE_FAILURE, "the server sent an empty backup");
     if (fsync(fd) < 0)
         return cli_fail(t->cli, EXIT_CODE_DISK, "cannot make %s durable: %s", t->path,
-                        strerror(errno));
+                        strerrordesc_np(errno));
     return EXIT_CODE_OK;
 }
 

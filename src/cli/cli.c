@@ -2,6 +2,7 @@
 /* Finds the command, prints help from the same tables. */
 #include "cli/cli.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -58,7 +59,7 @@ static int write_all(int fd, struct str text)
 enum exit_code cli_print(struct cli *cli, struct str text)
 {
     if (write_all(cli->out, text) < 0)
-        return cli_fail(cli, EXIT_CODE_FAILURE, "cannot write the output: %s", strerror(errno));
+        return cli_fail(cli, EXIT_CODE_FAILURE, "cannot write the output: %s", strerrordesc_np(errno));
     return EXIT_CODE_OK;
 }
 
@@ -68,6 +69,7 @@ enum exit_code cli_fail(struct cli *cli, enum exit_code code, const char *fmt, .
     char *message = text;
     va_list ap;
 
+    assert(fmt); /* gcc under UBSan would follow the path where it is not */
     va_start(ap, fmt);
 
     int len = vsnprintf(text, sizeof(text), fmt, ap);

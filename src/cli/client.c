@@ -258,7 +258,7 @@ static enum exit_code unreachable(struct client *c, CURLcode result, const char 
     if (access(c->socket, W_OK) < 0)
         return cli_fail(cli, EXIT_CODE_UNREACHABLE,
                         "cannot open the admin socket %s: %s; run this as the server's user",
-                        c->socket, strerror(errno));
+                        c->socket, strerrordesc_np(errno));
     return cli_fail(cli, EXIT_CODE_UNREACHABLE,
                     "no server answers at %s, which one that is gone left; start one with: muster "
                     "serve --data %s",
@@ -367,7 +367,7 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
 
     for (;;) {
         struct json_value *answer;
-        const struct json_value *page;
+        const struct json_value *page = NULL;
         struct str last = token;
         struct fail f;
         enum exit_code code = client_call(c, "GET", page_path(c, path, token), STR(""), &answer);
@@ -419,7 +419,7 @@ enum exit_code client_download(struct client *c, struct str path, int fd, uint64
     curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
     if (sink.write_error != 0)
         return cli_fail(c->cli, EXIT_CODE_NOT_WRITABLE, "cannot write the file: %s",
-                        strerror(sink.write_error));
+                        strerrordesc_np(sink.write_error));
     if (result != CURLE_OK)
         return failed(c, result, error);
     if (client_status_code(status) != EXIT_CODE_OK)

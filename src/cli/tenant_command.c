@@ -48,7 +48,7 @@ static enum exit_code run_create(struct cli *cli, const struct cli_command *self
     bool json;
     struct json_writer w;
     struct buf body;
-    struct json_value *answer;
+    struct json_value *answer = NULL;
 
     if (!parse(cli, self, 1, argc, argv, &args, &json, &code))
         return code;
@@ -98,7 +98,7 @@ static enum exit_code run_delete(struct cli *cli, const struct cli_command *self
     enum exit_code code;
     bool json;
     struct buf path;
-    struct json_value *answer;
+    struct json_value *answer = NULL;
 
     if (!parse(cli, self, 1, argc, argv, &args, &json, &code))
         return code;

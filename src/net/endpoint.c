@@ -183,7 +183,7 @@ int endpoint_bind(struct endpoint *e, int *fd, struct fail *f)
 
     if (s == -1 || (e->is_unix ? bind_unix(e, s) : bind_tcp(e, s)) == -1 ||
         listen(s, BACKLOG) == -1) {
-        fail_set(f, CODE_UNAVAILABLE, "cannot listen on %s: %s", e->text, strerror(errno));
+        fail_set(f, CODE_UNAVAILABLE, "cannot listen on %s: %s", e->text, strerrordesc_np(errno));
         if (s != -1)
             close(s);
         return -1;

@@ -143,7 +143,7 @@ int httpd_start(struct httpd *h, struct fail *f)
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
-        return fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot start a loop thread: %s", strerror(rc));
+        return fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot start a loop thread: %s", strerrordesc_np(rc));
     return 0;
 }
 

@@ -99,7 +99,7 @@ static bool ip_literal_is_valid(struct str s)
 
 bool authority_is_valid(struct str s)
 {
-    struct str host = s;
+    struct str host;
     struct str port = {0};
     ptrdiff_t bracket = str_index(s, ']');
 

@@ -134,7 +134,7 @@ static int refuse_newer(const char *path, int version, int newest, struct fail *
 static int look_at_header(const char *path, int newest, bool *fresh, struct fail *f)
 {
     uint8_t h[HEADER_LEN];
-    struct stat st;
+    struct stat st = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     *fresh = false;

@@ -45,7 +45,8 @@ struct scheduler {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t idle;
     bool stopping;
-    size_t running; /* handed out and not settled */
+    size_t running;   /* handed out and not settled */
+    struct run *runs; /* all of them */
 };
 
 /* One task on its way through its handler; owned by whoever runs it. */
@@ -57,6 +58,9 @@ struct run {
     int result;
     struct str output;
     struct fail fail;
+    int64_t renew_us; /* monotonic; with the links guarded by the scheduler's lock */
+    struct run *next;
+    struct run **link; /* what points here */
 };
 
 struct scheduler *scheduler_new(const struct scheduler_options *o)
@@ -148,6 +152,8 @@ static int read_next_due(struct scheduler *s, struct arena *a, int64_t *wall_us,
 
 struct claim {
     struct scheduler *scheduler;
+    struct task *held; /* leases to renew first */
+    size_t held_count;
     size_t room;
     struct task *tasks;
     size_t count;
@@ -160,6 +166,11 @@ static int claim(struct store_tx *tx, void *arg, struct fail *f)
     struct scheduler *s = c->scheduler;
 
     c->count = 0;
+    for (size_t i = 0; i < c->held_count; i++) {
+        /* A task that was settled or canceled meanwhile is nobody's to renew. */
+        if (task_renew(tx, &c->held[i], s->o.lease_us, f) < 0 && f->code != CODE_ABORTED)
+            return -1;
+    }
     if (task_sweep(tx, SWEEP_LIMIT, &c->swept, f) < 0)
         return -1;
     if (c->room == 0 || s->handler_count == 0)
@@ -186,6 +197,56 @@ static int settle(struct store_tx *tx, void *arg, struct fail *f)
     return task_fail(tx, &r->task, error, f);
 }
 
+static int64_t renew_time(const struct scheduler *s)
+{
+    return clock_mono_us(s->o.clock) + s->o.lease_us / 2;
+}
+
+static void link_run(struct scheduler *s, struct run *r)
+{
+    pthread_mutex_lock(&s->lock);
+    s->running++;
+    r->renew_us = renew_time(s);
+    r->next = s->runs;
+    r->link = &s->runs;
+    if (r->next)
+        r->next->link = &r->next;
+    s->runs = r;
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void unlink_run(struct scheduler *s, struct run *r)
+{
+    pthread_mutex_lock(&s->lock);
+    *r->link = r->next;
+    if (r->next)
+        r->next->link = r->link;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* Copies of the tasks whose lease is half over, since a run may end while its lease is renewed;
+ * *next is when to look again. */
+static void find_held(struct scheduler *s, struct arena *a, struct claim *c, int64_t *next)
+{
+    int64_t now = clock_mono_us(s->o.clock);
+
+    pthread_mutex_lock(&s->lock);
+    c->held = arena_new_array(a, struct task, s->running);
+    for (struct run *r = s->runs; r; r = r->next) {
+        if (r->renew_us <= now) {
+            struct task *t = &c->held[c->held_count++];
+
+            *t = r->task;
+            t->owner = s->o.owner;
+            t->result = STR("");
+            t->error = arena_str(a, r->task.error);
+            r->renew_us = renew_time(s);
+        }
+        *next = MIN(*next, r->renew_us);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* A result that cannot be written is lost with its lease: the task is claimed and run again. */
 static void run_task(void *arg)
 {
@@ -198,6 +259,7 @@ static void run_task(void *arg)
         warn(s, "task not settled", r->handler->kind, &f);
     if (r->handler->done)
         counter_add(r->result == 0 ? r->handler->done : r->handler->failed, 1);
+    unlink_run(s, r);
     arena_free(&r->arena);
     free(r);
 
@@ -234,9 +296,7 @@ static void hand_out(struct scheduler *s, const struct task *t)
     r->task.result = arena_str(a, t->result);
     r->task.error = arena_str(a, t->error);
 
-    pthread_mutex_lock(&s->lock);
-    s->running++;
-    pthread_mutex_unlock(&s->lock);
+    link_run(s, r);
     if (s->o.dispatch)
         s->o.dispatch(s->o.dispatch_arg, run_task, r);
     else
@@ -266,6 +326,7 @@ static int64_t turn(struct scheduler *s, struct arena *a)
 
     if (is_stopping(s, &running))
         return now;
+    find_held(s, a, &c, &next);
     if (read_next_due(s, a, &due, &f) < 0) {
         warn(s, "tasks not read", "due", &f);
         return next;
@@ -273,8 +334,8 @@ static int64_t turn(struct scheduler *s, struct arena *a)
 
     int64_t wall = clock_wall_us(s->o.clock);
 
-    if (due > wall)
-        return due - wall < s->o.poll_us ? now + (due - wall) : next;
+    if (due > wall && c.held_count == 0)
+        return due - wall < next - now ? now + (due - wall) : next;
     c.room = running < s->o.claim_limit ? s->o.claim_limit - running : 0;
     if (store_write(s->o.store, a, claim, &c, &f) < 0) {
         warn(s, "tasks not claimed", "claim", &f);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One thread that runs what is due: claims tasks and hands them to the function of their kind,
  * fails those whose deadline passed, and runs periodic jobs. Waits only through struct clock.
- * Handlers run on this thread, or where `dispatch` carries them. */
+ * Handlers run on this thread, or where `dispatch` carries them; those keep their lease, renewed
+ * from here, for as long as they run. */
 #ifndef CORE_SCHEDULER_H
 #define CORE_SCHEDULER_H
 

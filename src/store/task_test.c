@@ -383,8 +383,8 @@ struct diary {
     int runs;
     int ticks;
     enum code fails_with; /* CODE_OK: it does not */
-    struct scheduler *scheduler;
     bool threads;
+    bool hold; /* handlers stay until it is taken away */
 };
 
 static void note(struct diary *d, int *what)
@@ -412,6 +412,10 @@ static int dig(void *arg, const struct task *t, struct arena *a, struct str *res
     code = d->fails_with;
     pthread_mutex_unlock(&d->lock);
     note(d, &d->runs);
+    pthread_mutex_lock(&d->lock);
+    while (d->hold)
+        pthread_cond_wait(&d->cond, &d->lock);
+    pthread_mutex_unlock(&d->lock);
     if (code != CODE_OK)
         return fail_set(f, code, "rock");
     *result = arena_printf(a, "%.*s dug", STR_ARG(t->subject));
@@ -562,6 +566,31 @@ static void a_lasting_failure_ends_the_task(void **state)
     end(&s, &d);
 }
 
+static void a_long_run_keeps_its_lease(void **state)
+{
+    struct fixture *x = *state;
+    struct diary d = {.threads = true, .hold = true};
+    struct scheduler *s = scheduler_of(x, &d);
+    struct step step = made(x, 3);
+
+    assert_int_equal(scheduler_start(s, &x->fail), 0);
+    wait_for(&d, &d.runs, 1);
+    for (int i = 1; i <= 5; i++) {
+        clock_advance(x->clock, LEASE_US / 2);
+        while (get(x, step.task.id).due_us != clock_wall_us(x->clock) + LEASE_US)
+            arena_reset(x->arena);
+    }
+    pthread_mutex_lock(&d.lock);
+    d.hold = false;
+    pthread_cond_broadcast(&d.cond);
+    pthread_mutex_unlock(&d.lock);
+    scheduler_stop(s);
+    assert_int_equal(d.runs, 1);
+    assert_int_equal(get(x, step.task.id).state, TASK_DONE);
+    assert_int_equal(get(x, step.task.id).attempts, 1);
+    end(&s, &d);
+}
+
 static void periodic_jobs_come_round(void **state)
 {
     struct fixture *x = *state;
@@ -598,6 +627,7 @@ int main(void)
         FIXTURE_TEST(a_wake_up_starts_a_new_task_at_once),
         FIXTURE_TEST(a_passing_failure_is_tried_again_after_its_pause),
         FIXTURE_TEST(a_lasting_failure_ends_the_task),
+        FIXTURE_TEST(a_long_run_keeps_its_lease),
         FIXTURE_TEST(periodic_jobs_come_round),
     };
 

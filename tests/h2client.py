@@ -50,9 +50,9 @@ class H2:
         self.ended = set()
         config = h2.config.H2Configuration(client_side=True, header_encoding="utf-8")
         self.connection = h2.connection.H2Connection(config)
-        if settings:
-            self.connection.local_settings.update(settings)
         self.connection.initiate_connection()
+        if settings:
+            self.connection.update_settings(settings)
         self.flush()
 
     def __enter__(self):

@@ -93,6 +93,7 @@ class Server:
         self.env = environment(**(env or {}))
         self.exit_code = exit_code
         self.process = None
+        self.told = False  # to end: a second SIGTERM would cut the drain short
         self.endpoints = []
 
     # -- life
@@ -126,6 +127,7 @@ class Server:
         self.process.wait(PATIENCE)
 
     def terminate(self):
+        self.told = True
         self.process.send_signal(signal.SIGTERM)
 
     def hang_up(self):
@@ -135,7 +137,7 @@ class Server:
     def stop(self):
         if self.process is None:
             return
-        if self.process.poll() is None:
+        if self.process.poll() is None and not self.told:
             self.terminate()
         try:
             code = self.process.wait(PATIENCE)

@@ -126,7 +126,7 @@ def test_a_tenant_is_made_listed_and_deleted(muster, server):
     name = f"lab-{muster.way}"
     made = json.loads(muster("tenant", "create", name, "--output", "json", check=OK).stdout)
     assert made["name"] == name and made["id"] > 0
-    assert "exists" in muster("tenant", "create", name, check=CONFLICT).stderr
+    assert "already" in muster("tenant", "create", name, check=CONFLICT).stderr
     assert name in {r["NAME"] for r in table(muster("tenant", "list", check=OK).stdout)}
 
     key = json.loads(muster("key", "create", "--tenant", name, "--role", "admin",

@@ -366,7 +366,7 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
     struct str token = STR("");
 
     for (;;) {
-        struct json_value *answer;
+        struct json_value *answer = NULL;
         const struct json_value *page = NULL;
         struct str last = token;
         struct fail f;

@@ -161,6 +161,7 @@ static void a_port_in_use_is_refused_and_everything_given_back(void **state)
 
     assert_int_equal(start(h, &f), EXIT_CODE_OK);
     assert_int_equal(set_up((void **)&other), 0);
+    assert_non_null(other);
 
     struct str address = str_skip(url(h), sizeof("http://") - 1);
     struct str text =

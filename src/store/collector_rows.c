@@ -141,7 +141,9 @@ static bool matches(const struct collector *c, const struct collector_filter *w)
 static int start(struct store_tx *tx, uint64_t tenant, const struct collector_filter *w,
                  struct sql_cursor **out, struct fail *f)
 {
-    bool one_kind = w->kinds && (w->kinds & (w->kinds - 1)) == 0;
+    /* Agents have no index by name: there are many, and they are registered often. */
+    bool sorts_agents = w->order == COLLECTOR_BY_NAME && w->kinds == 1u << COLLECTOR_AGENT;
+    bool one_kind = w->kinds && (w->kinds & (w->kinds - 1)) == 0 && !sorts_agents;
     int64_t after = w->after_id;
     struct sql_value args[4] = {ARG_INT(tenant)};
     enum sql_id sql = SQL_COLLECTOR_BY_ID;

@@ -302,6 +302,11 @@ static void lists_page_by_cursor_and_by_offset_in_every_order(void **state)
                                                          .after_id = ids[3]},
                               NULL),
                         "c d");
+    assert_string_equal(names(x,
+                              &(struct collector_filter){.order = COLLECTOR_BY_NAME,
+                                                         .kinds = 1u << COLLECTOR_AGENT},
+                              NULL),
+                        "e");
     assert_string_equal(names(x, &(struct collector_filter){.offset = 100}, &total), "");
     assert_int_equal(total, 5);
 }

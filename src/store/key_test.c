@@ -311,8 +311,12 @@ static void a_ring_refuses_what_is_not_the_key(void **state)
 
     secret[KEY_SECRET_LEN - 1] ^= 1;
     id[KEY_ID_LEN - 1] ^= 1;
-    assert_false(keyring_resolve(ring, x->arena, w.secret.id, str_of(secret), &c));
-    assert_false(keyring_resolve(ring, x->arena, str_of(id), w.secret.secret, &c));
+    /* The second time round the right secret was seen before. */
+    for (int round = 0; round < 2; round++) {
+        assert_false(keyring_resolve(ring, x->arena, w.secret.id, str_of(secret), &c));
+        assert_false(keyring_resolve(ring, x->arena, str_of(id), w.secret.secret, &c));
+        assert_true(keyring_resolve(ring, x->arena, w.secret.id, w.secret.secret, &c));
+    }
     assert_false(keyring_resolve(ring, x->arena, STR(""), w.secret.secret, &c));
     assert_false(keyring_resolve(ring, x->arena, w.secret.id, STR(""), &c));
     assert_false(keyring_resolve_basic(ring, x->arena, w.secret.secret, w.secret.id, &c));

@@ -63,6 +63,7 @@ static const char first[] =
     "CREATE UNIQUE INDEX collectors_name ON collectors"
     " (tenant, name_group, name_key) WHERE name_key IS NOT NULL;"
     "CREATE INDEX collectors_kind ON collectors (tenant, kind, id);"
+    "CREATE INDEX collectors_order ON collectors (tenant, kind, name, id) WHERE kind > 0;"
 
     "CREATE TABLE sources ("
     " tenant {int} NOT NULL,"

@@ -92,8 +92,8 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
                                       " ORDER BY id DESC",
     [SQL_COLLECTOR_KIND_BY_NAME] = "SELECT " COLLECTOR_COLUMNS
                                    " FROM collectors"
-                                   " WHERE tenant = $1 AND kind = $2 AND (name, id) > ($3, $4)"
-                                   " ORDER BY name, id",
+                                   " WHERE tenant = $1 AND kind = $2 AND kind > 0"
+                                   " AND (name, id) > ($3, $4) ORDER BY name, id",
     [SQL_COLLECTOR_LOAD] = "SELECT " COLLECTOR_COLUMNS " FROM collectors ORDER BY tenant, id",
     [SQL_COLLECTOR_UPDATE] =
         "UPDATE collectors SET name = $1, name_key = $2, labels = $3,"

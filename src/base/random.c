@@ -11,7 +11,7 @@
 
 #include "base/macros.h"
 
-#define POOL_BYTES 512
+#define POOL_BYTES 4096
 
 /* The one exception to "no mutable globals" here: a cache that no other thread sees. */
 static _Thread_local struct {

@@ -40,7 +40,7 @@ int master_key_load(const char *data_dir, bool may_create, struct master_key *ou
                            "this database",
                            data_dir);
 
-    struct master_key fresh;
+    struct master_key fresh = {{0}};
 
     random_bytes(fresh.b, sizeof(fresh.b));
     if (datafile_write(data_dir, MASTER_KEY_FILE, str_make(fresh.b, sizeof(fresh.b)), f) < 0)

@@ -56,6 +56,7 @@ struct server {
     struct housekeeping *housekeeping;
     struct slot draining; /* set once; read by loops */
     bool has_endpoints;
+    bool accepting; /* requests may come in */
 };
 
 /* ---- The store ---- */
@@ -374,7 +375,10 @@ static enum exit_code start(struct server *s, struct fail *f)
         return EXIT_CODE_LISTEN;
     if (write_endpoints(s, f) < 0)
         return data_code(f);
-    if (httpd_start(s->httpd, f) < 0 || start_scheduler(s, f) < 0)
+    if (httpd_start(s->httpd, f) < 0)
+        return EXIT_CODE_FAILURE;
+    s->accepting = true;
+    if (start_scheduler(s, f) < 0)
         return EXIT_CODE_FAILURE;
     s->heartbeat = heartbeat_new(s->httpd);
     return EXIT_CODE_OK;
@@ -443,6 +447,7 @@ void server_lame(struct server *s)
 bool server_drain(struct server *s)
 {
     server_lame(s);
+    s->accepting = false;
     return httpd_drain(s->httpd, (uint32_t)(s->config->drain_timeout_us / 1000));
 }
 
@@ -467,6 +472,10 @@ void server_free(struct server **server)
     if (!s)
         return;
     *server = NULL;
+
+    /* Without a drain before, what is under way is cut. */
+    if (s->accepting)
+        IGNORE(httpd_drain(s->httpd, 0));
 
     /* Whoever writes or posts answers stops before what it writes to. */
     if (s->scheduler)

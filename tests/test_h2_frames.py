@@ -236,6 +236,17 @@ def test_a_body_longer_than_announced(raw, token):
     assert raw.is_alive()
 
 
+def test_a_body_that_ends_after_its_early_answer(raw):
+    """The answer came with the head; what is left of the request is read past."""
+    for stream, rest in ((1, [b""]), (3, [b"{}", b""]), (5, [b"{}"])):
+        raw.send(raw.headers(stream, method="PUT", flags=["END_HEADERS"]))
+        assert raw.status(stream) == 405
+        for i, data in enumerate(rest):
+            raw.send(DataFrame(stream, data=data,
+                               flags=["END_STREAM"] if i + 1 == len(rest) else []))
+        assert raw.is_alive()
+
+
 def test_request_trailers_are_taken(raw, token):
     raw.token = token
     raw.send(post(raw, 1), DataFrame(1, data=b"{}"),

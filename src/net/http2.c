@@ -347,7 +347,8 @@ static void feed_session(struct http2 *h, const uint8_t *data, size_t len)
 }
 
 /* nghttp2 drops DATA for a closed stream without a word to us, so frame headers are looked at
- * before it gets them. Everything up to the frame must have been fed when the check is made. */
+ * before it gets them. Everything up to the frame must have been fed when the check is made, and not
+ * the last byte of its header: an empty frame that ends a stream would have ended it by then. */
 static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
 {
     struct http2 *h = state_of(c);
@@ -371,8 +372,8 @@ static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
         int32_t id = (int32_t)(((uint32_t)h->head[5] & 0x7f) << 24 | (uint32_t)h->head[6] << 16 |
                                (uint32_t)h->head[7] << 8 | h->head[8]);
 
-        feed_session(h, data + fed, at - fed);
-        fed = at;
+        feed_session(h, data + fed, at - 1 - fed);
+        fed = at - 1;
         if (!h->ended && id <= h->last_id && id % 2 == 1 && !stream_of(h, id))
             http2_check_closed(h, id);
     }

@@ -243,14 +243,38 @@ static int setup(struct sql_conn *conn, const char *text, struct fail *f)
     return rc == SQLITE_OK ? 0 : fail_open(c, conn, rc, f);
 }
 
+/* '?', '#' and '%' mean something in a file URI. */
+static char *immutable_uri(const char *path)
+{
+    struct buf b;
+
+    buf_init(&b, 64 << 10);
+    buf_put_str(&b, STR("file:"));
+    for (const char *p = path; *p; p++) {
+        if (*p == '?' || *p == '#' || *p == '%')
+            buf_printf(&b, "%%%02X", (unsigned)(unsigned char)*p);
+        else
+            buf_put_byte(&b, (uint8_t)*p);
+    }
+    buf_put_str(&b, STR("?immutable=1"));
+
+    char *uri = heap_cstr(buf_str(&b));
+
+    buf_done(&b);
+    return uri;
+}
+
 /* The number that counts may still be in the log: read it through a connection that can change
- * nothing. Also finds a schema that cannot be parsed. */
+ * nothing. Without a log the engine is told that nobody writes, so that it makes none. Also finds a
+ * schema that cannot be parsed. */
 static int look_inside(const char *path, int newest, struct fail *f)
 {
+    CLEANUP(free_path) char *uri = has_log(path) ? NULL : immutable_uri(path);
     struct sql_conn *conn;
     int version = 0;
 
-    if (open_file(path, path, SQLITE_OPEN_READONLY, &conn, f) < 0)
+    if (open_file(uri ? uri : path, path, SQLITE_OPEN_READONLY | (uri ? SQLITE_OPEN_URI : 0), &conn,
+                  f) < 0)
         return -1;
     if (setup(conn, "PRAGMA query_only = ON; SELECT count(*) FROM sqlite_schema;", f) < 0)
         return -1;
@@ -330,27 +354,6 @@ int sqlite_open_lane(const struct sql_driver *d, const struct sql_open *o, struc
     sqlite3_wal_hook(c->db, note_log_pages, c);
     *out = conn;
     return 0;
-}
-
-/* '?', '#' and '%' mean something in a file URI. */
-static char *immutable_uri(const char *path)
-{
-    struct buf b;
-
-    buf_init(&b, 64 << 10);
-    buf_put_str(&b, STR("file:"));
-    for (const char *p = path; *p; p++) {
-        if (*p == '?' || *p == '#' || *p == '%')
-            buf_printf(&b, "%%%02X", (unsigned)(unsigned char)*p);
-        else
-            buf_put_byte(&b, (uint8_t)*p);
-    }
-    buf_put_str(&b, STR("?immutable=1"));
-
-    char *uri = heap_cstr(buf_str(&b));
-
-    buf_done(&b);
-    return uri;
 }
 
 int sqlite_open_reader(const struct sql_driver *d, const struct sql_open *o, struct sql_conn **out,

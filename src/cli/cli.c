@@ -59,7 +59,8 @@ static int write_all(int fd, struct str text)
 enum exit_code cli_print(struct cli *cli, struct str text)
 {
     if (write_all(cli->out, text) < 0)
-        return cli_fail(cli, EXIT_CODE_FAILURE, "cannot write the output: %s", strerrordesc_np(errno));
+        return cli_fail(cli, EXIT_CODE_FAILURE, "cannot write the output: %s",
+                        strerrordesc_np(errno));
     return EXIT_CODE_OK;
 }
 

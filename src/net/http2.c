@@ -347,8 +347,9 @@ static void feed_session(struct http2 *h, const uint8_t *data, size_t len)
 }
 
 /* nghttp2 drops DATA for a closed stream without a word to us, so frame headers are looked at
- * before it gets them. Everything up to the frame must have been fed when the check is made, and not
- * the last byte of its header: an empty frame that ends a stream would have ended it by then. */
+ * before it gets them. Everything up to the frame must have been fed when the check is made, and
+ * not the last byte of its header: an empty frame that ends a stream would have ended it by then.
+ */
 static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
 {
     struct http2 *h = state_of(c);

@@ -343,6 +343,9 @@ static void advance(struct conn *c)
         c->again = false;
         take_kept(c);
     }
+    /* Its turn is over with more to come: should the socket be full by now, the time counts. */
+    if (c->stage == CONN_OPEN && c->more)
+        note_blocked(c);
     if (c->stage == CONN_FLUSHING && conn_backlog(c) == 0) {
         if (c->linger) {
             begin_lingering(c);

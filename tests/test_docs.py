@@ -13,6 +13,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGES = ["README.md", "docs/operations.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.S | re.M)
+# The server takes every MUSTER_ variable for configuration; these are the tests' own.
+ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
 BINARY = os.environ.get("MUSTER_BIN", str(ROOT / "build/release/muster"))
 
 
@@ -33,7 +35,7 @@ def started(tmp_path):
     command = [str(ROOT / "dev"), "run"] if "build/release" in BINARY else [BINARY, "serve"]
     log = (tmp_path / "log").open("wb")
     process = subprocess.Popen([*command, "--data", str(tmp_path / "data"), "--listen", "127.0.0.1:0"],
-                               stdout=log, stderr=log)
+                               stdout=log, stderr=log, env=ENVIRONMENT)
     endpoints = tmp_path / "data/endpoints.json"
     deadline = time.monotonic() + 120
     while not (endpoints.exists() and endpoints.stat().st_size):
@@ -53,7 +55,7 @@ def test_every_command_shown_works(page, started):
     assert script, f"{page} shows no command"
     script = script.replace("http://127.0.0.1:8080", url).replace("build/release/muster", BINARY)
     done = subprocess.run(["bash", "-c", "set -euo pipefail\nshopt -s expand_aliases\n" + script],
-                          cwd=folder, capture_output=True, text=True, timeout=120)
+                          cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{script}\n--\n{done.stdout}\n--\n{done.stderr}"
 
 

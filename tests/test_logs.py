@@ -153,6 +153,7 @@ def test_a_line_cannot_be_forged(server):
 
 def test_the_start_and_the_end_are_told(tmp_path):
     with Server(tmp_path) as server:
-        assert str(server.port()) in server.log()
+        assert str(server.port()) in server.wait_for_line(msg="listening")["url"]
         assert "first-credentials.json" in server.log()
-    assert len(server.log().splitlines()) >= 2
+        server.wait_for_line(msg="serving")
+    assert [l["msg"] for l in server.lines()][-1] == "stopped"

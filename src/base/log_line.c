@@ -102,6 +102,10 @@ static char *put_escaped(char *p, const uint8_t *s, size_t len)
 {
     size_t i = 0;
 
+    if (str_is_plain(str_make(s, len))) {
+        memcpy(p, s, len);
+        return p + len;
+    }
     while (i < len) {
         uint64_t eight;
 

@@ -67,6 +67,70 @@ struct str str_cut(struct str *rest, char c)
     return before;
 }
 
+#define ONES  UINT64_C(0x0101010101010101)
+#define HIGHS UINT64_C(0x8080808080808080)
+
+/* Eight bytes from s, or as many as there are, some of them twice. Not for nothing. */
+static uint64_t word_of(const char *s, size_t len)
+{
+    uint64_t w;
+    uint32_t first, last;
+
+    if (len >= sizeof(w)) {
+        memcpy(&w, s, sizeof(w));
+        return w;
+    }
+    if (len >= sizeof(first)) {
+        memcpy(&first, s, sizeof(first));
+        memcpy(&last, s + len - sizeof(last), sizeof(last));
+        return first | (uint64_t)last << 32;
+    }
+    w = ONES * (unsigned char)s[0];
+    w ^= (uint64_t)(unsigned char)(s[0] ^ s[len / 2]) << 8;
+    return w ^ (uint64_t)(unsigned char)(s[0] ^ s[len - 1]) << 16;
+}
+
+/* High bit of each byte that is not between the two. Bytes below 0x80 plus at most 0x7f carry
+ * nothing into their neighbors; others are told by their own high bit. */
+static uint64_t outside(uint64_t w, char low, char high)
+{
+    uint64_t seven = w & ~HIGHS;
+
+    return (w | ~(seven + ONES * (0x80 - (unsigned)low)) |
+            (seven + ONES * (0x7f - (unsigned)high))) &
+           HIGHS;
+}
+
+/* Not zero when a byte is no text that stands for itself: each term sets the high bit of a byte
+ * that is below the blank, a quote, a backslash, DEL or not ASCII. Only such a byte borrows from or
+ * carries into its neighbor, so it is exact for the eight together. */
+static uint64_t not_plain(uint64_t w)
+{
+    return (w | (w - ONES * ' ') | ((w ^ ONES * '"') - ONES) | ((w ^ ONES * '\\') - ONES) |
+            (w + ONES)) &
+           HIGHS;
+}
+
+bool str_is_within(struct str s, char low, char high)
+{
+    if (s.len == 0)
+        return true;
+    for (size_t i = 0; i + 8 < s.len; i += 8)
+        if (outside(word_of(s.p + i, 8), low, high))
+            return false;
+    return !outside(word_of(s.len > 8 ? s.p + s.len - 8 : s.p, MIN(s.len, 8)), low, high);
+}
+
+bool str_is_plain(struct str s)
+{
+    if (s.len == 0)
+        return true;
+    for (size_t i = 0; i + 8 < s.len; i += 8)
+        if (not_plain(word_of(s.p + i, 8)))
+            return false;
+    return !not_plain(word_of(s.len > 8 ? s.p + s.len - 8 : s.p, MIN(s.len, 8)));
+}
+
 int str_to_u64(struct str s, uint64_t *out)
 {
     uint64_t v = 0;

@@ -81,6 +81,13 @@ struct str str_trim(struct str s);
  * what follows. */
 struct str str_cut(struct str *rest, char c);
 
+/* Whether each byte lies between the two, both of them ASCII and above NUL. Eight at a time. */
+bool str_is_within(struct str s, char low, char high);
+
+/* Whether it is printable ASCII without '"' and '\\': text that stands for itself between quotes.
+ */
+bool str_is_plain(struct str s);
+
 /* Decimal digits only, no sign, no blanks, no leading '+'. -1 when it is anything else or too big
  * for the type; *out is untouched then. */
 int str_to_u64(struct str s, uint64_t *out) MUST_CHECK;

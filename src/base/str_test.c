@@ -124,6 +124,31 @@ static void signed_numbers_are_exact_or_refused(void **state)
     assert_int_equal(v, 0);
 }
 
+/* Every byte value in every place of every short length, against the plain rule. */
+static void classes_are_exact_in_every_place(void **state)
+{
+    char text[20];
+
+    (void)state;
+    for (size_t len = 1; len <= sizeof(text); len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                bool printable = c >= 0x20 && c <= 0x7e;
+
+                memset(text, 'k', sizeof(text));
+                text[at] = (char)c;
+                assert_int_equal(str_is_within(str_make(text, len), '!', '~'),
+                                 printable && c != ' ');
+                assert_int_equal(str_is_within(str_make(text, len), 1, 'z'), c >= 1 && c <= 'z');
+                assert_int_equal(str_is_plain(str_make(text, len)),
+                                 printable && c != '"' && c != '\\');
+            }
+        }
+    }
+    assert_true(str_is_within(STR(""), '!', '~'));
+    assert_true(str_is_plain(STR("")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +158,7 @@ int main(void)
         cmocka_unit_test(trim_takes_blanks_from_both_ends),
         cmocka_unit_test(cut_walks_through_the_pieces),
         cmocka_unit_test(prefixes_suffixes_and_parts),
+        cmocka_unit_test(classes_are_exact_in_every_place),
         cmocka_unit_test(unsigned_numbers_are_exact_or_refused),
         cmocka_unit_test(signed_numbers_are_exact_or_refused),
     };

@@ -156,6 +156,18 @@ static void put_valid(struct buf *out, struct str s)
 
 static void put_string(struct buf *out, struct str s)
 {
+    if (str_is_plain(s)) {
+        uint8_t *room = buf_reserve(out, s.len + 2);
+
+        if (!room)
+            return;
+        room[0] = '"';
+        if (s.len > 0)
+            memcpy(room + 1, s.p, s.len);
+        room[s.len + 1] = '"';
+        out->len += s.len + 2;
+        return;
+    }
     buf_put_byte(out, '"');
     while (s.len > 0) {
         size_t valid = utf8_valid_len(s);

@@ -241,6 +241,8 @@ bool exchange_field_is_sendable(const struct http_field *f)
 {
     if (!token_is_valid(f->name) || is_ours(f->name))
         return false;
+    if (str_is_within(f->value, ' ', '~'))
+        return true;
     for (size_t i = 0; i < f->value.len; i++) {
         unsigned char c = (unsigned char)f->value.p[i];
 

@@ -21,10 +21,7 @@ static bool is_printable(struct str s)
 /* A token has no blanks and nothing but visible ASCII. */
 static bool is_token(struct str s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] >= 0x7f)
-            return false;
-    return s.len > 0;
+    return s.len > 0 && str_is_within(s, '!', '~');
 }
 
 static int read_basic(struct arena *a, struct str value, struct credential *out, struct fail *f)

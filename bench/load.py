@@ -57,7 +57,7 @@ def wrk(url, pid, seconds, connections=64, headers=(), cores=None):
         raise Trouble(f"wrk saw failures at {url}:\n{text}")
     done = re.search(r"(\d+) requests in ([\d.]+)(m?s|m),", text)
     return Sample(int(done[1]), milliseconds(done[2] + done[3]) / 1e3, used,
-                  milliseconds(re.search(r"99%\s+(\S+)", text)[1]))
+                  milliseconds(re.search(r"^\s+99%\s+(\S+)", text, re.MULTILINE)[1]))
 
 
 def h2load(url, pid, requests, connections, streams=1, http1=False, headers=(), body=None,

@@ -373,15 +373,15 @@ static enum exit_code start(struct server *s, struct fail *f)
         return EXIT_CODE_FAILURE;
     if (open_httpd(s, f) < 0)
         return EXIT_CODE_LISTEN;
-    if (write_endpoints(s, f) < 0)
-        return data_code(f);
     if (httpd_start(s->httpd, f) < 0)
         return EXIT_CODE_FAILURE;
     s->accepting = true;
     if (start_scheduler(s, f) < 0)
         return EXIT_CODE_FAILURE;
     s->heartbeat = heartbeat_new(s->httpd);
-    return EXIT_CODE_OK;
+    log_start(s);
+    /* Last: whoever waits for this file may rely on all of the above. */
+    return write_endpoints(s, f) < 0 ? data_code(f) : EXIT_CODE_OK;
 }
 
 enum exit_code server_start(const struct server_host *host, const struct config *config,
@@ -402,7 +402,6 @@ enum exit_code server_start(const struct server_host *host, const struct config 
         server_free(&s);
         return code;
     }
-    log_start(s);
     *out = s;
     return EXIT_CODE_OK;
 }

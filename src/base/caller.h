@@ -37,6 +37,10 @@ enum scope {
     SCOPE_SERVER = 1 << 13,  /* backup, check, live introspection */
 };
 
+/* Rights over what all tenants share: no key of another tenant than "default" has them, whatever its
+ * role. */
+#define SCOPES_OPERATOR ((uint32_t)SCOPE_TENANTS | (uint32_t)SCOPE_SERVER)
+
 struct caller {
     uint64_t tenant; /* 0: nobody */
     struct str tenant_name;

@@ -132,7 +132,8 @@ static void shorten_scopes(struct cli *cli, const struct json_value *keys)
     for (struct json_value *key = keys->first; key; key = key->next) {
         struct json_value *list = json_find(key, STR("scopes"));
         const struct json_value *name = json_find(key, STR("role"));
-        uint32_t scopes = 0, scope;
+        const struct json_value *tenant = json_find(key, STR("tenant"));
+        uint32_t scopes = 0, all, scope;
         enum role role;
 
         if (!list || !name || role_parse(name->text, &role) < 0)
@@ -141,7 +142,10 @@ static void shorten_scopes(struct cli *cli, const struct json_value *keys)
             if (scope_parse(item->text, &scope) == 0)
                 scopes |= scope;
         }
-        if (scopes == role_scopes(role))
+        all = role_scopes(role);
+        if (tenant && !str_eq(tenant->text, STR("default")))
+            all &= ~SCOPES_OPERATOR;
+        if (scopes == all)
             json_set(key, STR("scopes"), json_new_str(cli->arena, STR("all of the role")));
     }
 }

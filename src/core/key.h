@@ -70,7 +70,10 @@ int key_list(struct store_tx *tx, uint64_t tenant, struct str after, size_t limi
 int key_revoke(struct store_tx *tx, const struct caller *by, uint64_t tenant, struct str id,
                struct keyring *ring, struct key *out, struct fail *f) MUST_CHECK;
 
+/* What a role grants in that tenant: the operator's scopes belong to the tenant "default". */
+uint32_t key_role_scopes(enum role role, struct str tenant_name);
+
 /* The scopes that a key of this row may use. */
-uint32_t key_effective_scopes(const struct key *k);
+uint32_t key_effective_scopes(const struct key *k, struct str tenant_name);
 
 #endif

@@ -108,9 +108,7 @@ void keyring_put(struct keyring *r, const struct key *k, struct str tenant_name)
     memcpy(e->hash, k->hash, KEY_HASH_LEN);
     e->tenant = k->tenant;
     e->role = k->role;
-    e->scopes = key_effective_scopes(k);
-    if (!str_eq(tenant_name, STR(TENANT_DEFAULT)))
-        e->scopes &= ~(uint32_t)(SCOPE_TENANTS | SCOPE_SERVER);
+    e->scopes = key_effective_scopes(k, tenant_name);
     e->expires_us = k->expires_us;
     e->name_len = tenant_name.len;
     memcpy(e->name, tenant_name.p, tenant_name.len);
@@ -211,6 +209,18 @@ static bool find(struct keyring *r, struct str id, struct entry *out)
     return e != NULL;
 }
 
+static bool is_expired(const struct entry *e, int64_t now_us)
+{
+    return e->expires_us && now_us >= e->expires_us;
+}
+
+bool keyring_is_live(struct keyring *r, struct str id)
+{
+    struct entry e;
+
+    return id.len == KEY_ID_LEN && find(r, id, &e) && !is_expired(&e, clock_wall_us(r->clock));
+}
+
 static void mark_used(struct keyring *r, struct str id, int64_t now_us)
 {
     struct shard *s = shard_of(r, id);
@@ -287,7 +297,7 @@ bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct s
     bool right = secret_is_right(r, id, secret, found, &e);
     int64_t now_us = clock_wall_us(r->clock);
 
-    if (!right || (e.expires_us && now_us >= e.expires_us))
+    if (!right || is_expired(&e, now_us))
         return false;
     if (now_us - e.used_us >= USED_STEP_US)
         mark_used(r, id, now_us);

@@ -33,6 +33,10 @@ bool keyring_resolve_token(struct keyring *r, struct arena *a, struct str token,
 bool keyring_resolve_basic(struct keyring *r, struct arena *a, struct str user, struct str password,
                            struct caller *out);
 
+/* Whether the key is neither revoked nor expired by now. On the write lane this is exact: what is
+ * durable is known here. */
+bool keyring_is_live(struct keyring *r, struct str id);
+
 /* Writes the marks of use behind: one job for all keys used since the last call. Blocks; not from a
  * loop or a lane. Marks are kept for the next call when the store refuses. */
 int keyring_flush(struct keyring *r, struct store *s, struct fail *f) MUST_CHECK;

@@ -236,6 +236,8 @@ static void what_a_key_may_not_be_is_refused(void **state)
     memset(label, 'l', sizeof(label));
     w.key.label = str_make(label, sizeof(label));
     refuses(x, fixture_write(x, do_create_key, &w), CODE_INVALID_ARGUMENT, "bad_label");
+    w.key.label = STR("two\nlines");
+    refuses(x, fixture_write(x, do_create_key, &w), CODE_INVALID_ARGUMENT, "bad_label");
     w.key.label = STR("");
     w.key.scopes = SCOPE_KEYS_WRITE;
     refuses(x, fixture_write(x, do_create_key, &w), CODE_INVALID_ARGUMENT, "bad_scopes");
@@ -335,6 +337,7 @@ static void a_ring_forgets_a_revoked_key_and_the_row_stays(void **state)
     assert_int_equal(fixture_write(x, do_revoke, &w), 0);
     assert_int_equal(w.out.revoked_us, FIXTURE_START_US);
     assert_false(keyring_resolve_token(ring, x->arena, w.secret.token, &c));
+    assert_false(keyring_is_live(ring, w.secret.id));
 
     clock_advance(x->clock, 1000);
     assert_int_equal(fixture_write(x, do_revoke, &w), 0);
@@ -357,8 +360,10 @@ static void a_key_ends_at_its_expiry(void **state)
     assert_int_equal(fixture_write(x, do_create_key, &w), 0);
     clock_advance(x->clock, 999);
     assert_true(keyring_resolve_token(ring, x->arena, w.secret.token, &c));
+    assert_true(keyring_is_live(ring, w.secret.id));
     clock_advance(x->clock, 1);
     assert_false(keyring_resolve_token(ring, x->arena, w.secret.token, &c));
+    assert_false(keyring_is_live(ring, w.secret.id));
     keyring_free(&ring);
 }
 
@@ -386,6 +391,10 @@ static void scopes_narrow_a_role_and_other_tenants_never_run_the_server(void **s
     assert_false(caller_may(&c, SCOPE_TENANTS));
     assert_false(caller_may(&c, SCOPE_SERVER));
     assert_true(caller_may(&c, SCOPE_KEYS_WRITE));
+    assert_int_equal(key_effective_scopes(&w.out, STR("acme")), c.scopes);
+
+    w.key.scopes = SCOPE_SERVER;
+    refuses(x, fixture_write(x, do_create_key, &w), CODE_INVALID_ARGUMENT, "bad_scopes");
     keyring_free(&ring);
 }
 

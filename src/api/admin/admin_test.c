@@ -124,9 +124,16 @@ int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
     return outcome(f);
 }
 
-uint32_t key_effective_scopes(const struct key *k)
+uint32_t key_role_scopes(enum role role, struct str tenant_name)
 {
-    return k->scopes ? k->scopes : role_scopes(k->role);
+    bool is_default = str_eq(tenant_name, STR(TENANT_DEFAULT));
+
+    return role_scopes(role) & (is_default ? UINT32_MAX : ~SCOPES_OPERATOR);
+}
+
+uint32_t key_effective_scopes(const struct key *k, struct str tenant_name)
+{
+    return k->scopes ? k->scopes : key_role_scopes(k->role, tenant_name);
 }
 
 static struct key a_key(uint64_t tenant, struct str id)
@@ -229,7 +236,8 @@ static int fake_submit(struct rpc_host *host, struct rpc_write *w, struct fail *
     return 0;
 }
 
-static const struct rpc_host_ops fake_ops = {fake_authenticate, fake_submit};
+static const struct rpc_host_ops fake_ops = {.authenticate = fake_authenticate,
+                                             .submit_write = fake_submit};
 
 static int fake_backup(void *arg, const char *path, struct fail *f)
 {
@@ -553,6 +561,19 @@ static void nobody_grants_more_than_he_has(void **state)
     finish(r);
 }
 
+static void an_admin_of_a_tenant_makes_another_admin_of_it(void **state)
+{
+    struct request *r;
+
+    (void)state;
+    become("acme", ROLE_ADMIN, role_scopes(ROLE_ADMIN) & ~SCOPES_OPERATOR);
+    r = ask(HTTP_POST, "/admin/v1/keys", "{\"role\":\"admin\"}");
+    assert_int_equal(r->x.resp.status, 201);
+    finish(r);
+    denied(HTTP_POST, "/admin/v1/keys", "{\"role\":\"admin\",\"scopes\":[\"server\"]}",
+           "scopes_exceed");
+}
+
 static void lists_come_in_pages(void **state)
 {
     struct request *r = ask(HTTP_GET, "/admin/v1/keys?limit=2&page_token=k0", NULL);
@@ -763,6 +784,7 @@ int main(void)
         TEST(a_role_below_admin_is_refused_by_scope),
         TEST(an_operator_reaches_every_tenant),
         TEST(nobody_grants_more_than_he_has),
+        TEST(an_admin_of_a_tenant_makes_another_admin_of_it),
         TEST(lists_come_in_pages),
         TEST(bad_queries_are_named),
         TEST(tenants_are_made_shown_and_deleted),

@@ -171,7 +171,7 @@ void key_put(struct json_writer *w, struct arena *a, const struct key *k, struct
     }
     json_key_str(w, STR("label"), k->label);
     json_key_str(w, STR("role"), str_of(role_name(k->role)));
-    scopes_put(w, key_effective_scopes(k));
+    scopes_put(w, key_effective_scopes(k, tenant_name));
     admin_put_time(w, a, STR("created"), k->created_us);
     admin_put_time(w, a, STR("expires"), k->expires_us);
     admin_put_time(w, a, STR("last_used"), k->last_used_us);

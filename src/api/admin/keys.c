@@ -12,9 +12,10 @@ static struct str query_tenant(const struct call *c)
 }
 
 /* Nobody hands out more than he has: a key that may only make keys must not make an admin. */
-static int check_grant(const struct call *c, const struct key_request *want, struct fail *f)
+static int check_grant(const struct call *c, const struct key_request *want,
+                       const struct tenant *tenant, struct fail *f)
 {
-    uint32_t scopes = want->scopes ? want->scopes : role_scopes(want->role);
+    uint32_t scopes = want->scopes ? want->scopes : key_role_scopes(want->role, tenant->name);
 
     if (caller_may(c->caller, scopes))
         return 0;
@@ -35,7 +36,8 @@ int keys_create(struct call *c, struct fail *f)
 
     if (admin_query_names(c, no_names, f) < 0 ||
         key_request_read(c->arena, c->x->req.body, store_tx_now(c->tx), &want, f) < 0 ||
-        admin_tenant(c, c->tx, want.tenant, &tenant, f) < 0 || check_grant(c, &want, f) < 0)
+        admin_tenant(c, c->tx, want.tenant, &tenant, f) < 0 ||
+        check_grant(c, &want, &tenant, f) < 0)
         return -1;
 
     const struct key_new new = {

@@ -75,9 +75,17 @@ static int host_submit_write(struct rpc_host *host, struct rpc_write *write, str
     return store_submit(h->store, &w->job, f);
 }
 
+static int host_confirm(struct rpc_host *host, const struct caller *caller, struct fail *f)
+{
+    struct api_host *h = CONTAINER_OF(host, struct api_host, rpc);
+
+    return keyring_is_live(h->keyring, caller->key_id) ? 0 : refuse(f);
+}
+
 static const struct rpc_host_ops host_ops = {
     .authenticate = host_authenticate,
     .submit_write = host_submit_write,
+    .confirm = host_confirm,
 };
 
 void api_host_init(struct api_host *h)

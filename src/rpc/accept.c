@@ -135,16 +135,17 @@ int accept_coding(struct flight *fl, int *status)
 {
     const struct http_req *req = &fl->call.x->req;
     struct str coding = str_trim(http_req_field(req, STR("content-encoding")));
+    bool chain = http_req_field_count(req, STR("content-encoding")) > 1;
 
-    if (coding.len == 0 || str_eq_nocase(coding, STR("identity")))
+    if (!chain && (coding.len == 0 || str_eq_nocase(coding, STR("identity"))))
         return 0;
-    if (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip"))) {
+    if (!chain && (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip")))) {
         fl->gzipped = true;
         return 0;
     }
     *status = 415;
     return fail_reason(&fl->fail, CODE_UNIMPLEMENTED, "content_encoding",
-                       "the only content encodings are gzip and identity");
+                       "the only content encodings are gzip and identity, one at a time");
 }
 
 static int too_large(struct flight *fl, int *status)

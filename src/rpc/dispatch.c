@@ -41,6 +41,17 @@ static bool deadline_is_over(struct flight *fl, int64_t now)
     return true;
 }
 
+/* Keys are revoked while requests wait, and a client may hold its body back for long. */
+static bool caller_is_gone(struct flight *fl)
+{
+    struct rpc_host *host = fl->d->host;
+
+    if (!host->ops->confirm || fl->caller.key_id.len == 0 ||
+        (fl->info->route->flags & ROUTE_OPEN) != 0)
+        return false;
+    return host->ops->confirm(host, &fl->caller, &fl->fail) < 0;
+}
+
 /* On the lane of the route; 0 or -1 with *f. */
 static int handler_run(struct flight *fl, struct fail *f)
 {
@@ -101,7 +112,7 @@ static void worker_run(struct work *w)
 
     fl->call.queue_wait_us = now - fl->queued_us;
     histogram_observe(fl->d->worker_wait, (double)fl->call.queue_wait_us / 1e6);
-    if (!deadline_is_over(fl, now) && accept_body(fl, &status) == 0)
+    if (!deadline_is_over(fl, now) && !caller_is_gone(fl) && accept_body(fl, &status) == 0)
         rc = handler_run(fl, &fl->fail);
     shape_outcome(fl, rc, status, true);
     http_post(fl->call.x, go_home);
@@ -129,7 +140,7 @@ static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
         fl->call.queue_wait_us = now - fl->queued_us;
         histogram_observe(fl->d->write_wait, (double)fl->call.queue_wait_us / 1e6);
     }
-    if (deadline_is_over(fl, now)) {
+    if (deadline_is_over(fl, now) || caller_is_gone(fl)) {
         *f = fl->fail;
         return -1;
     }

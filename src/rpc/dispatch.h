@@ -47,6 +47,10 @@ struct rpc_host_ops {
     /* Required when a route has LANE_WRITE. Loop or worker thread, never waits. -1 with
      * CODE_UNAVAILABLE when it cannot be queued; done() is not called then. */
     int (*submit_write)(struct rpc_host *host, struct rpc_write *w, struct fail *f);
+
+    /* Optional. Worker or write lane, memory only: whether a key that was good when the head came
+     * still is, now that the handler's turn has come. -1 with CODE_UNAUTHENTICATED. */
+    int (*confirm)(struct rpc_host *host, const struct caller *caller, struct fail *f);
 };
 
 /* What rpc needs of the server around it. Borrowed; must outlive the dispatch. */

@@ -36,6 +36,7 @@ struct world {
     /* What the fake lane does with the next job. */
     struct rpc_write *queued;
     bool lane_full;
+    bool keys_gone; /* every key was revoked */
 
     struct http_peer peer;
 };
@@ -116,7 +117,14 @@ static int fake_submit(struct rpc_host *host, struct rpc_write *w, struct fail *
     return 0;
 }
 
-static const struct rpc_host_ops fake_ops = {fake_authenticate, fake_submit};
+static int fake_confirm(struct rpc_host *host, const struct caller *caller, struct fail *f)
+{
+    (void)host;
+    assert_int_equal(caller->tenant, 7);
+    return world.keys_gone ? fail_reason(f, CODE_UNAUTHENTICATED, "credential_unknown", "gone") : 0;
+}
+
+static const struct rpc_host_ops fake_ops = {fake_authenticate, fake_submit, fake_confirm};
 
 /* --- a dialect --- */
 
@@ -303,6 +311,18 @@ static const struct route main_routes[] = {
      .lane = LANE_WRITE,
      .flags = ROUTE_OPEN,
      .handler = fail_by_name},
+    {.name = "own.work",
+     .path = "/own/work",
+     .verbs = GET_VERB,
+     .scope = SCOPE_TASKS_READ,
+     .lane = LANE_WORKER,
+     .handler = say_hello},
+    {.name = "own.write",
+     .path = "/own/write",
+     .verbs = VERB(HTTP_POST),
+     .scope = SCOPE_TASKS_READ,
+     .lane = LANE_WRITE,
+     .handler = write_twice},
     {.name = "stream",
      .path = "/stream",
      .verbs = GET_VERB,
@@ -861,6 +881,36 @@ static void a_request_whose_time_is_over_is_not_begun(void **state)
     finish(r);
 }
 
+static void a_key_that_is_revoked_while_its_request_waits_does_nothing(void **state)
+{
+    struct request *r = request(HTTP_POST, "/own/write");
+    struct fail f = {0};
+
+    (void)state;
+    credential(r);
+    run(r, "");
+    world.keys_gone = true;
+    assert_int_equal(world.queued->run(world.queued, (struct store_tx *)&world, &f), -1);
+    world.queued->done(world.queued, -1, &f);
+    loop_turn();
+    assert_answer(r, 401, "unauthenticated|credential_unknown|401");
+    finish(r);
+
+    r = request(HTTP_GET, "/own/work");
+    credential(r);
+    run(r, NULL);
+    loop_turn();
+    assert_answer(r, 401, "unauthenticated|credential_unknown|401");
+    finish(r);
+
+    r = request(HTTP_GET, "/work"); /* open: nobody's key counts */
+    credential(r);
+    run(r, NULL);
+    loop_turn();
+    assert_int_equal(r->x.resp.status, 200);
+    finish(r);
+}
+
 static void a_write_is_answered_after_its_commit_and_counts_once_when_retried(void **state)
 {
     struct request *r = request(HTTP_POST, "/write");
@@ -1100,6 +1150,12 @@ static void compressed_bodies_are_unpacked_within_the_limit(void **state)
     assert_answer(r, 415, "unimplemented|content_encoding|415");
     finish(r);
 
+    r = request(HTTP_POST, "/echo"); /* a chain, though in two fields */
+    field(r, "content-encoding", "gzip");
+    run_coded(r, "gzip", deflated(r->x.arena, STR("{}")));
+    assert_answer(r, 415, "unimplemented|content_encoding|415");
+    finish(r);
+
     r = request(HTTP_POST, "/write"); /* by way of a worker, then the lane */
     run_coded(r, "gzip", deflated(r->x.arena, STR("{\"a\":1}")));
     workers_stop(world.host.workers);
@@ -1207,6 +1263,7 @@ int main(void)
         TEST(a_worker_answers_through_the_loop),
         TEST(a_full_worker_queue_says_so_at_once),
         TEST(a_request_whose_time_is_over_is_not_begun),
+        TEST(a_key_that_is_revoked_while_its_request_waits_does_nothing),
         TEST(a_write_is_answered_after_its_commit_and_counts_once_when_retried),
         TEST(a_failed_commit_is_never_told_as_success),
         TEST(limits_refuse_with_advice_and_release_when_sent),

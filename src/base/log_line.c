@@ -102,6 +102,8 @@ static char *put_escaped(char *p, const uint8_t *s, size_t len)
 {
     size_t i = 0;
 
+    if (len == 0)
+        return p; /* there may be no text at all to copy from */
     if (str_is_plain(str_make(s, len))) {
         memcpy(p, s, len);
         return p + len;

@@ -48,7 +48,7 @@ enum proto_type {
 
 enum proto_cardinality {
     PROTO_SINGULAR, /* a scalar at its default is absent; a message is absent when NULL */
-    PROTO_OPTIONAL, /* declared `optional`; a scalar has its bool at `presence` */
+    PROTO_OPTIONAL, /* scalar declared `optional`: the bool lies at `presence` */
     PROTO_ONEOF,    /* the case lies at `presence` */
     PROTO_REPEATED,
     PROTO_MAP,
@@ -82,7 +82,7 @@ struct proto_field {
     bool packed;         /* written packed; both forms are read */
     bool deprecated;
     uint32_t offset;
-    uint32_t presence;                    /* PROTO_OPTIONAL scalar, PROTO_ONEOF; else 0 */
+    uint32_t presence;                    /* PROTO_OPTIONAL, PROTO_ONEOF; else 0 */
     const struct proto_message *message;  /* PROTO_MESSAGE; the entry of a map */
     const struct proto_enum *enumeration; /* PROTO_ENUM */
     const struct proto_oneof *oneof;      /* PROTO_ONEOF */
@@ -136,7 +136,7 @@ struct proto_enum {
 /* One REST binding (google.api.http). */
 struct proto_http {
     struct str verb;          /* "GET", "PUT", "POST", "DELETE", "PATCH", or what `custom` says */
-    struct str path;          /* template as written: "/v1/{name=shelves/*}:rename" */
+    struct str path;          /* the template as written */
     struct str body;          /* "": no body; "*": the whole request; else a field's name */
     struct str response_body; /* "": the whole response; else a field's name */
 };
@@ -206,15 +206,16 @@ struct proto_file {
     const struct proto_enum *const *enums;
     const struct proto_service *const *services;
     const struct proto_extension *extensions;
+    const struct str *symbols; /* full names of all that the file declares, sorted */
     uint16_t dep_count;
     uint16_t message_count; /* 0 in a proto2 file, which has only its descriptor here */
     uint16_t enum_count;
     uint16_t service_count;
     uint16_t extension_count;
+    uint16_t symbol_count;
 };
 
-/* --- values ------------------------------------------------------------------------------------
- */
+/* --- values --- */
 
 /* What every repeated field and map looks like; the generated ones have a typed `items`. */
 struct proto_array {
@@ -222,8 +223,7 @@ struct proto_array {
     size_t count;
 };
 
-/* Fields that the message does not declare: whole records, tag included, in the order of arrival.
- */
+/* Fields that the message does not declare: whole records with their tags, as they came. */
 struct proto_unknown {
     struct str *items;
     size_t count;
@@ -265,10 +265,9 @@ void *proto_map_find(const struct proto_field *fd, const struct proto_array *map
                      const void *entry);
 
 /* Drops entries whose key comes again later, keeping the order of the rest. O(n log n). */
-void proto_map_last_wins(struct arena *a, const struct proto_field *fd, struct proto_array *map);
+void proto_map_last_wins(const struct proto_field *fd, struct proto_array *map);
 
-/* --- the wire format --------------------------------------------------------------------------
- */
+/* --- the wire format --- */
 
 #define PROTO_MAX_DEPTH  100
 #define PROTO_MAX_BYTES  ((size_t)64 << 20)
@@ -276,7 +275,7 @@ void proto_map_last_wins(struct arena *a, const struct proto_field *fd, struct p
 
 /* 0 stands for the value above. */
 struct proto_limits {
-    uint32_t depth; /* of messages and groups within one another, the outermost counted */
+    uint32_t depth; /* of messages, map entries and groups below the outermost; never above 100 */
     size_t bytes;   /* of input */
     size_t memory;  /* that the message may take from the arena, also when the input is small */
 };
@@ -297,8 +296,7 @@ size_t proto_size(const struct proto_message *m, const void *msg);
  * has more than 2 GiB. The message is trusted: no cycles, text is UTF-8. */
 int proto_encode(const struct proto_message *m, const void *msg, struct buf *out) MUST_CHECK;
 
-/* --- whole messages -----------------------------------------------------------------------------
- */
+/* --- whole messages --- */
 
 /* Everything, text included: the copy does not refer to the original's memory. */
 void *proto_copy(struct arena *a, const struct proto_message *m, const void *msg) RETURNS_NONNULL;
@@ -307,8 +305,7 @@ void *proto_copy(struct arena *a, const struct proto_message *m, const void *msg
  * itself. */
 bool proto_equal(const struct proto_message *m, const void *x, const void *y);
 
-/* --- looking things up; NULL or -1 when there is none -------------------------------------------
- */
+/* --- looking things up; NULL or -1 when there is none --- */
 
 const struct proto_field *proto_field_by_number(const struct proto_message *m, uint32_t number);
 

@@ -48,7 +48,7 @@ void exchange_head(struct exchange *e)
 {
     struct http_x *x = &e->x;
 
-    e->head_seen = true;
+    e->head_seen = e->known = true;
     x->req.started_us = loop_now_us(e->host->loop);
     x->service->head(x);
     if (e->holder == EXCHANGE_ANSWERED)
@@ -165,6 +165,7 @@ void exchange_refuse(struct exchange *e, enum http_refusal why, const char *mess
     if (e->holder == EXCHANGE_ANSWERED)
         return;
     e->body_broken = true;
+    e->known = true;
     x->service->refuse(x, why, message);
     if (e->holder == EXCHANGE_ANSWERED)
         return;
@@ -260,7 +261,8 @@ void exchange_finish(struct exchange *e)
     x->impl = NULL;
     if (x->resp.source && x->resp.source->ops->close)
         x->resp.source->ops->close(x->resp.source);
-    x->service->sent(x);
+    if (e->known)
+        x->service->sent(x);
 
     *e->at = e->next;
     if (e->next)

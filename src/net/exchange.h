@@ -48,6 +48,7 @@ struct exchange {
     bool body_broken;
     bool unread; /* readable() is due */
     bool head_seen;
+    bool known; /* the service has heard of it */
 };
 
 #define EXCHANGE_STREAM_BYTES (256 * 1024) /* waiting for http_read(), at most */

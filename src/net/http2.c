@@ -213,7 +213,8 @@ static void on_data_frame(struct http2 *h, struct http2_stream *s, const nghttp2
 {
     bool whole = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
 
-    if (!whole && frame->hd.length <= frame->data.padlen)
+    /* Nothing but padding; those without even that were counted on the way in. */
+    if (!whole && frame->hd.length > 0 && frame->hd.length <= frame->data.padlen)
         http2_count(h, CLOSE_H2_EMPTY_DATA);
     if (s && whole)
         end_input(s);
@@ -375,6 +376,8 @@ static size_t http2_input(struct conn *c, const uint8_t *data, size_t len)
 
         feed_session(h, data + fed, at - 1 - fed);
         fed = at - 1;
+        if (h->skip == 0 && !(h->head[4] & NGHTTP2_FLAG_END_STREAM))
+            http2_count(h, CLOSE_H2_EMPTY_DATA);
         if (!h->ended && id <= h->last_id && id % 2 == 1 && !stream_of(h, id))
             http2_check_closed(h, id);
     }

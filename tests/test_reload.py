@@ -232,6 +232,8 @@ def test_the_drain_has_an_end(tmp_path):
         server.terminate()
         assert server.process.wait(PATIENCE) == 0
         server.stop()
+        cut = [line for line in server.lines() if line.get("method") == "POST"]
+        assert [(line["code"], line["rpc_code"]) for line in cut] == [(499, "canceled")]
 
 
 def test_a_second_signal_ends_at_once(tmp_path):

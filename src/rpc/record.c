@@ -64,6 +64,10 @@ void record_sent(struct flight *fl)
 {
     int64_t total_us = clock_mono_us(fl->d->host->clock) - fl->call.x->req.started_us;
 
+    if (fl->call.x->resp.status == 0) { /* cut before there was an answer: nothing went well */
+        fl->call.x->resp.status = 499;
+        fl->code = CODE_CANCELED;
+    }
     counter_add(requests_series(fl, fl->call.x->resp.status), 1);
     histogram_observe(fl->info->seconds, (double)total_us / 1e6);
     gauge_add(fl->d->in_flight, -1);

@@ -26,6 +26,10 @@ class Series:
         """Distance from the smallest to the largest value, in percent of the median."""
         return 100 * (max(self.values) - min(self.values)) / self.median if self.median else 0.0
 
+    def over(self, base):
+        """The median of the rounds' ratios to another series: what slowed a round hits both."""
+        return statistics.median(mine / other for mine, other in zip(self.values, base.values))
+
     def __str__(self):
         return f"{self.median:,.0f} (±{self.spread / 2:.0f} %)"
 

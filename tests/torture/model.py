@@ -68,7 +68,7 @@ class Model:
         self.home = None         # the tenant whose event log tells of all tenants
         self.tenant_events = {}  # name -> kinds seen there
         self.ended = set()       # names of tenants that were deleted
-        self.role_scopes = {}    # what a key without scopes of its own was told to have
+        self.role_scopes = {}    # (role, at home) -> what keys without scopes of their own have
         self.acknowledged = 0
         self.settled_there = 0  # in flight at a kill, found done
         self.settled_not = 0    # in flight at a kill, found not done
@@ -111,6 +111,15 @@ class Model:
             thing.state = State.GONE
             if isinstance(thing, Tenant):
                 self._end(thing)
+
+    def told_scopes(self, key, scopes):
+        """What an acknowledgement said of a key's scopes. The home tenant's keys may do more."""
+        if not key.scopes:
+            self.role_scopes[self._rights(key)] = scopes
+        key.scopes = scopes
+
+    def _rights(self, key):
+        return key.role, key.tenant == self.home
 
     def refused(self, thing):
         """The answer said no: nothing may have changed."""
@@ -188,7 +197,7 @@ class Model:
         if row is None:
             return
         key.id = key.id or row["id"]  # when the acknowledgement was cut short
-        scopes = key.scopes or self.role_scopes.get(key.role) or row["scopes"]
+        scopes = key.scopes or self.role_scopes.get(self._rights(key), row["scopes"])
         for name, wanted, found in (
                 ("id", key.id, row["id"]), ("label", key.label, row["label"]),
                 ("tenant", key.tenant, row["tenant"]), ("role", key.role, row["role"]),

@@ -126,8 +126,7 @@ class Client:
         if answer:
             made = answer.json()
             self.run.live += 1
-            if not scopes:
-                self.run.model.role_scopes[role] = made["scopes"]
+            self.run.model.told_scopes(key, made["scopes"])
             self.acknowledged(key, made["id"], made["token"])
 
     async def revoke(self, key):

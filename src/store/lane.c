@@ -11,6 +11,7 @@
 
 #define BUSY_TRIES 5
 #define EXIT_IO    74 /* as sysexits.h names it */
+#define PROBE_US   INT64_C(1000000)
 
 static const double us_in_s = 1e6;
 
@@ -119,6 +120,9 @@ static enum sql_class try_batch(struct store *s, size_t count)
     };
     enum sql_class class = SQL_CLASS_OK;
 
+    /* Jobs that change nothing commit on a full disk, too, and would pass for a recovery. */
+    if (s->state != STORE_OK)
+        s->counters_dirty = true;
     if (s->driver->begin(s->lane) < 0)
         return s->lane->error;
     for (size_t i = 0; i < count && class == SQL_CLASS_OK; i++)
@@ -176,7 +180,8 @@ static void run_batch(struct store *s, size_t count)
         settle(s, count, &lost);
         return;
     }
-    histogram_observe(s->m.batch, (double)count);
+    if (count > 0)
+        histogram_observe(s->m.batch, (double)count);
     for (int tries = 1;; tries++) {
         class = try_batch(s, count);
         if (class != SQL_CLASS_BUSY || tries >= BUSY_TRIES)
@@ -257,6 +262,16 @@ static bool is_over(struct store *s)
     return over;
 }
 
+/* For the next job. While nothing can be written, tries by itself now and then: whoever goes by our
+ * health may send no job until it is good again. */
+static void wait_for_jobs(struct store *s)
+{
+    if (s->state != STORE_DEGRADED)
+        IGNORE(waiter_wait(s->wake, INT64_MAX));
+    else if (!waiter_wait(s->wake, clock_mono_us(s->o.clock) + PROBE_US))
+        run_batch(s, 0);
+}
+
 void *lane_main(void *store)
 {
     struct store *s = store;
@@ -268,7 +283,7 @@ void *lane_main(void *store)
         if (!list) {
             if (is_over(s))
                 break;
-            IGNORE(waiter_wait(s->wake, INT64_MAX));
+            wait_for_jobs(s);
             continue;
         }
 

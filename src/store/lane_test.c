@@ -4,6 +4,7 @@
 #include "store/fixture.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 
@@ -302,6 +303,35 @@ static void a_full_disk_acknowledges_nothing_and_writing_resumes_by_itself(void 
     close_fault(x, &fault);
 }
 
+/* Lets time pass until the lane has tried by itself. */
+static enum store_state state_after_a_while(struct fixture *x)
+{
+    struct store_health h = {.state = STORE_DEGRADED};
+
+    for (int i = 0; i < 1000000 && h.state == STORE_DEGRADED; i++) {
+        clock_advance(x->clock, 1000000);
+        sched_yield();
+        store_health(x->store, &h);
+    }
+    return h.state;
+}
+
+static void the_store_finds_out_by_itself_that_there_is_space_again(void **state)
+{
+    struct fixture *x = *state;
+    struct fault *fault = reopen_with_fault(x);
+    struct store_health h;
+
+    fault_set_always(fault, SQL_CLASS_FULL);
+    assert_int_equal(fixture_write(x, fixture_first_tenant, &x->tenant), -1);
+    fault_set(fault, 0, SQL_CLASS_OK);
+    store_health(x->store, &h);
+    assert_int_equal(h.state, STORE_DEGRADED);
+    assert_int_equal(state_after_a_while(x), STORE_OK);
+    assert_int_equal(collectors(x), 0);
+    close_fault(x, &fault);
+}
+
 static void a_disk_that_fills_up_in_a_statement_loses_the_whole_batch(void **state)
 {
     struct fixture *x = *state;
@@ -442,6 +472,32 @@ static void files_that_cannot_grow_stop_writing_but_not_reading(void **state)
     assert_int_equal(collectors(x), written + 1);
 }
 
+static int change_nothing(struct store_tx *tx, void *arg, struct fail *f)
+{
+    (void)tx;
+    (void)arg;
+    (void)f;
+    return 0;
+}
+
+static void a_job_that_writes_nothing_proves_no_recovery(void **state)
+{
+    struct fixture *x = *state;
+    struct store_health h;
+
+    set_file_limit(1);
+    assert_int_equal(fixture_write(x, change_nothing, NULL), 0);
+    assert_int_equal(fixture_write(x, write_big, x), -1);
+    assert_int_equal(fixture_write(x, change_nothing, NULL), -1);
+    store_health(x->store, &h);
+    assert_int_equal(h.state, STORE_DEGRADED);
+
+    set_file_limit(RLIM_INFINITY);
+    assert_int_equal(fixture_write(x, change_nothing, NULL), 0);
+    store_health(x->store, &h);
+    assert_int_equal(h.state, STORE_OK);
+}
+
 static void the_log_is_folded_into_the_file_while_writing_goes_on(void **state)
 {
     struct fixture *x = *state;
@@ -532,11 +588,13 @@ int main(void)
         FIXTURE_TEST(more_jobs_than_a_batch_holds_are_all_done_in_order),
         FIXTURE_TEST(a_full_queue_refuses_at_once),
         FIXTURE_TEST(a_full_disk_acknowledges_nothing_and_writing_resumes_by_itself),
+        FIXTURE_TEST(the_store_finds_out_by_itself_that_there_is_space_again),
         FIXTURE_TEST(a_disk_that_fills_up_in_a_statement_loses_the_whole_batch),
         FIXTURE_TEST(a_busy_transaction_is_run_again_and_hooks_fire_once),
         FIXTURE_TEST(a_failed_sync_is_fatal_and_no_write_is_taken_afterwards),
         FIXTURE_TEST(closing_finishes_what_was_queued),
         FIXTURE_TEST(files_that_cannot_grow_stop_writing_but_not_reading),
+        FIXTURE_TEST(a_job_that_writes_nothing_proves_no_recovery),
         FIXTURE_TEST(the_log_is_folded_into_the_file_while_writing_goes_on),
         FIXTURE_TEST(many_threads_write_and_read_at_once),
     };

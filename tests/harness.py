@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The real binary as a process, and clients that say exactly what crossed the wire. Nothing waits
 for a time to pass: everything waits for an event and fails when a deadline comes first."""
+import atexit
 import base64
 import json
 import os
@@ -39,6 +40,12 @@ def urls_in(value):
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in inner:
         yield from urls_in(item)
+
+
+def kill_what_is_left(process):
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 def environment(**more):
@@ -105,6 +112,7 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(command + self.flags, stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self.env, cwd=self.folder)
+        atexit.register(kill_what_is_left, self.process)  # of a test that failed half-way
         return self
 
     def _endpoints_written(self):

@@ -265,6 +265,11 @@ class Bench:
     def micro(self):
         """The small benchmark programs (target names end in _bench) of the same build."""
         build = pathlib.Path(self.options.bin).resolve().parent
+        if (build / "build.ninja").exists() and shutil.which("ninja"):
+            made = subprocess.run(["ninja", "-C", build, "benches"], capture_output=True, text=True,
+                                  check=False)
+            if made.returncode:
+                raise Trouble(made.stdout)
         programs = sorted(p for p in build.rglob("*_bench")
                           if p.is_file() and os.access(p, os.X_OK))
         if not programs:
@@ -272,8 +277,12 @@ class Bench:
             return
         text = []
         for program in programs:
-            ended = subprocess.run([program], capture_output=True, text=True, timeout=120,
-                                   cwd=self.scratch, check=False)
+            try:
+                ended = subprocess.run([program, "5000" if self.options.quick else "40000"],
+                                       capture_output=True, text=True, timeout=300,
+                                       cwd=self.scratch, check=False)
+            except subprocess.TimeoutExpired as late:
+                raise Trouble(f"{program.name} did not end") from late
             said = (ended.stdout + ended.stderr).strip()
             text.append(f"{program.name}" + (f" (exit {ended.returncode})" if ended.returncode
                                              else "") + f"\n\n```\n{said}\n```")

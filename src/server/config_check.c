@@ -2,8 +2,12 @@
 /* Each rule names the key where it was set and what to change. */
 #include "server/config_check.h"
 
+#include <string.h>
+#include <sys/un.h>
+
 #include "net/allow_list.h"
 #include "server/listen_address.h"
+#include "server/server.h"
 
 struct checking {
     const struct config *config;
@@ -54,6 +58,22 @@ static void check_listeners(const struct checking *k)
     }
 }
 
+/* The admin socket lies in it, and the kernel takes short names only. */
+static void check_data(const struct checking *k)
+{
+    const size_t room =
+        sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/" SERVER_ADMIN_SOCKET);
+
+    if (k->config->data[0] == '\0')
+        config_problem(k->problems, "%.*s: is empty; name a directory",
+                       STR_ARG(place(k, CONFIG_KEY_data)));
+    if (strlen(k->config->data) > room)
+        config_problem(k->problems,
+                       "%.*s: is too long for the admin socket in it; write a path of at most %zu "
+                       "bytes, such as a relative one",
+                       STR_ARG(place(k, CONFIG_KEY_data)), room);
+}
+
 static void check_tls(const struct checking *k)
 {
     const struct config *c = k->config;
@@ -86,8 +106,7 @@ void config_check(const struct config *c, struct config_problems *p)
 {
     struct checking k = {c, p, arena_new(1024)};
 
-    if (c->data[0] == '\0')
-        config_problem(p, "%.*s: is empty; name a directory", STR_ARG(place(&k, CONFIG_KEY_data)));
+    check_data(&k);
     check_listeners(&k);
     check_tls(&k);
     check_outbound(&k);

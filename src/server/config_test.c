@@ -485,6 +485,31 @@ static void tls_settings_belong_together(void **state)
     assert_non_null(l->config);
 }
 
+static void the_data_directory_leaves_room_for_its_socket(void **state)
+{
+    struct load *l = *state;
+    char path[97] = "/";
+    const char *argv[] = {"--data", path, NULL};
+
+    memset(path + 1, 'd', 95); /* 96 bytes, and 12 for the socket's name and the end */
+    load(l, argv, NULL, NULL);
+    assert_non_null(l->config);
+    assert_refused(l, "data = \"\"\n", "muster.conf:1: data: is empty; name a directory\n");
+}
+
+static void a_data_directory_too_long_for_its_socket_is_refused(void **state)
+{
+    struct load *l = *state;
+    char path[98] = "/";
+    const char *argv[] = {"--data", path, NULL};
+
+    memset(path + 1, 'd', 96);
+    load(l, argv, NULL, NULL);
+    assert_problem(l,
+                   "--data: is too long for the admin socket in it; write a path of at most 96 "
+                   "bytes, such as a relative one\n");
+}
+
 static void malformed_listeners_are_refused(void **state)
 {
     static const char *const rows[] = {
@@ -591,6 +616,8 @@ int main(void)
         TEST(the_file_cannot_name_itself),
         TEST(clear_text_to_other_machines_needs_consent),
         TEST(tls_settings_belong_together),
+        TEST(the_data_directory_leaves_room_for_its_socket),
+        TEST(a_data_directory_too_long_for_its_socket_is_refused),
         TEST(malformed_listeners_are_refused),
         TEST(only_reloadable_keys_may_change),
         TEST(a_file_that_cannot_be_read_is_named),

@@ -171,3 +171,28 @@ def test_the_rate_of_a_tenant_is_that_of_its_keys_together(tmp_path):
             seen = [wire.request("GET", "/admin/v1/whoami", token=t).status
                     for t in [server.token(), other["token"]] * 5]
         assert 429 in seen
+
+
+def test_a_body_held_back_does_not_outlive_its_key(world):
+    """The head was good when it came; the key was revoked before the last byte did."""
+    made = world.request("POST", "/admin/v1/keys", {"role": "admin"}).json()
+    body = b'{"role":"admin","label":"too late"}'
+    with world.connect() as wire:
+        wire.send(b"POST /admin/v1/keys HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                  b"Content-Type: application/json\r\nContent-Length: %d\r\n"
+                  b"Authorization: Bearer %s\r\n\r\n" % (len(body), made["token"].encode()))
+        assert wire.answer("POST", interim=True).status == 100  # the key was looked at
+        wire.send(body[:-1])
+        assert world.request("DELETE", f"/admin/v1/keys/{made['id']}").status == 200
+        wire.send(body[-1:])
+        assert wire.answer("POST").status == 401
+    keys = world.request("GET", "/admin/v1/keys").json()["keys"]
+    assert "too late" not in [k["label"] for k in keys]
+
+
+def test_an_admin_of_a_tenant_makes_another(world):
+    made = world.request("POST", "/admin/v1/keys", {"role": "admin"}, world.keys["admin"])
+    assert made.status == 201, made
+    assert not {"tenants", "server"} & set(made.json()["scopes"])
+    again = world.request("POST", "/admin/v1/keys", {"role": "admin"}, made.json()["token"])
+    assert again.status == 201, again

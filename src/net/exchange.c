@@ -259,8 +259,14 @@ void exchange_finish(struct exchange *e)
     struct host *host = e->host;
 
     x->impl = NULL;
-    if (x->resp.source && x->resp.source->ops->close)
+    if (x->resp.source && x->resp.source->ops->close && !e->source_closed) {
+        e->source_closed = true;
         x->resp.source->ops->close(x->resp.source);
+    }
+    if (x->held) {
+        e->over = true;
+        return;
+    }
     if (e->known)
         x->service->sent(x);
 
@@ -339,6 +345,15 @@ void http_post(struct http_x *x, void (*fn)(struct http_x *x))
 {
     x->on_posted = fn;
     loop_post_node(x->loop, &x->posted);
+}
+
+void http_release(struct http_x *x)
+{
+    struct exchange *e = exchange_of(x);
+
+    x->held = false;
+    if (e->over)
+        exchange_finish(e);
 }
 
 void http_resume(struct http_x *x)

@@ -48,6 +48,8 @@ struct exchange {
     bool body_broken;
     bool unread; /* readable() is due */
     bool head_seen;
+    bool source_closed;
+    bool over; /* finished, but held */
     bool known; /* the service has heard of it */
 };
 

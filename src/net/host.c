@@ -95,8 +95,10 @@ void host_free(struct host **host)
     free_dead(h);
 
     /* Whoever still has one of these was to be stopped before. */
-    while (h->exchanges)
+    while (h->exchanges) {
+        h->exchanges->x.held = false;
         exchange_finish(h->exchanges);
+    }
     for (size_t i = 0; i < h->arena_count; i++)
         arena_free(&h->arenas[i]);
     while (h->buffers) {

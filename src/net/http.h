@@ -150,6 +150,7 @@ struct http_x {
     size_t body_limit; /* more than this is refused with HTTP_REFUSE_BODY_TOO_LARGE */
 
     bool gone;          /* loop thread: the client left */
+    bool held;          /* set before http_answer(): sent() waits for http_release() */
     uint64_t bytes_out; /* body bytes written; final in sent() */
 
     struct queue_node posted; /* http_post() */
@@ -180,6 +181,11 @@ void http_post(struct http_x *x, void (*fn)(struct http_x *x));
 
 /* A source that said HTTP_AGAIN has bytes now. Loop thread. */
 void http_resume(struct http_x *x);
+
+/* The other thread that still used a held exchange after its answer began is done with it: sent()
+ * comes as soon as the answer is over, or at once. The source is closed without waiting for this.
+ * Loop thread. */
+void http_release(struct http_x *x);
 
 const char *http_method_name(enum http_method m) RETURNS_NONNULL;
 const char *http_status_text(int status) RETURNS_NONNULL;

@@ -24,6 +24,8 @@ enum lane {
 
 typedef int (*handler_fn)(struct call *c, struct fail *f);
 
+struct rpc_method;
+
 struct route {
     const char *name; /* for logs and metrics: "admin.keys.create" */
 
@@ -36,9 +38,10 @@ struct route {
     enum lane lane;
     uint32_t flags; /* ROUTE_... */
     handler_fn handler;
-    size_t body_limit;        /* 0: a body is refused when there is one */
-    size_t answer_limit;      /* 0: 1 MiB */
-    const char *const *media; /* accepted request types, NULL-ended; NULL: any */
+    size_t body_limit;            /* 0: a body is refused when there is one */
+    size_t answer_limit;          /* 0: 1 MiB */
+    const char *const *media;     /* accepted request types, NULL-ended; NULL: any */
+    const struct rpc_method *rpc; /* method.h: handler is NULL then, envelopes do the rest */
 };
 
 #define ROUTE_NO_LIMIT  (1u << 0) /* not counted by rate limits */
@@ -108,8 +111,9 @@ struct route_hit {
     const struct route *route;
     struct str *params;
     size_t param_count;
-    uint32_t allow; /* VERB() bits, HEAD with GET; set on ROUTE_NO_VERB */
-    size_t index;   /* of the route among all routes, for arrays of counters */
+    uint32_t allow;           /* VERB() bits, HEAD with GET; set on ROUTE_NO_VERB */
+    size_t index;             /* of the route among all routes, for arrays of counters */
+    const struct route *near; /* ROUTE_NO_VERB on a path without parameters: one that is there */
 };
 
 enum route_match router_match(const struct router *r, struct arena *a, enum http_method method,

@@ -304,7 +304,7 @@ static int path_add(struct router *r, struct realm *realm, const struct route_ta
 
 static int route_check(const struct route *route, struct fail *f)
 {
-    if (!route->name || !route->path || !route->handler)
+    if (!route->name || !route->path || (!route->handler && !route->rpc))
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: name, path or handler is missing",
                         route->name ? route->name : "(unnamed)");
     if (route->verbs == 0 || (route->verbs & ~(VERB(HTTP_OTHER) - 1u)) != 0)
@@ -688,6 +688,7 @@ enum route_match router_match(const struct router *r, struct arena *a, enum http
 
         if (l)
             return hit_leaf(hit, l);
+        hit->near = e->node->leaves->route;
     }
 
     struct realm *realm = owner_find(r, path);

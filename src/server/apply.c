@@ -2,7 +2,10 @@
 /* Units change here: the configuration counts microseconds, the network milliseconds. */
 #include "server/apply.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <string.h>
+#include <unistd.h>
 
 static uint32_t ms(int64_t us)
 {
@@ -79,6 +82,15 @@ int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
     return 0;
 }
 
+/* The TLS library would say of a file that is missing only that it cannot be used. */
+static int check_readable(enum config_key_id key, const char *path, struct fail *f)
+{
+    if (path[0] == '\0' || access(path, R_OK) == 0)
+        return 0;
+    return fail_set(f, CODE_INVALID_ARGUMENT, "%s: cannot read %s: %s", config_key_at(key)->name,
+                    path, strerrordesc_np(errno));
+}
+
 int apply_tls(const struct config *c, struct tls **out, struct fail *f)
 {
     const struct tls_config tls = {
@@ -90,7 +102,13 @@ int apply_tls(const struct config *c, struct tls **out, struct fail *f)
     };
 
     *out = NULL;
-    return c->tls_cert[0] == '\0' ? 0 : tls_new(&tls, out, f);
+    if (c->tls_cert[0] == '\0')
+        return 0;
+    if (check_readable(CONFIG_KEY_tls_cert, c->tls_cert, f) < 0 ||
+        check_readable(CONFIG_KEY_tls_key, c->tls_key, f) < 0 ||
+        check_readable(CONFIG_KEY_tls_client_ca, c->tls_client_ca, f) < 0)
+        return -1;
+    return tls_new(&tls, out, f);
 }
 
 int apply_allow_list(const struct config *c, struct allow_list **out, struct fail *f)

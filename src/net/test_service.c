@@ -21,6 +21,7 @@ struct test_service {
     unsigned counts[TEST_EVENT_COUNT];
     struct held *first;
     struct held **last;
+    unsigned released;
 };
 
 /* The service's state of one request: a source, among others. */
@@ -329,10 +330,21 @@ void test_service_release(struct test_service *s)
     s->first = (struct held *)(void *)h->node.next;
     if (!s->first)
         s->last = &s->first;
+    s->released++;
     pthread_mutex_unlock(&s->mutex);
 
     struct http_x *x = h->x;
 
     free(h);
     http_post(x, answer_held);
+}
+
+unsigned test_service_released(struct test_service *s)
+{
+    pthread_mutex_lock(&s->mutex);
+
+    unsigned n = s->released;
+
+    pthread_mutex_unlock(&s->mutex);
+    return n;
 }

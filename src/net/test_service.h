@@ -46,4 +46,7 @@ void test_service_wait(struct test_service *s, enum test_event e, unsigned count
 /* Lets the oldest held request be answered, from the calling thread. */
 void test_service_release(struct test_service *s);
 
+/* How often that was. */
+unsigned test_service_released(struct test_service *s);
+
 #endif

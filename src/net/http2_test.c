@@ -537,7 +537,7 @@ static void preface_may_come_in_pieces(void **state)
     struct buf b;
 
     for (size_t i = 0; i < 24; i++)
-        test_send_bytes(fd, PREFACE + i, 1);
+        test_send_bytes(fd, &PREFACE[i], 1);
     test_send_bytes(fd, "\0\0\0\4\0\0\0\0\0", 9);
     test_send_bytes(fd, "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a", 15);
     b = test_receive(fd, "GET /? @a\n");

@@ -5,6 +5,7 @@
 #include "base/number.h"
 #include "codec/json_writer.h"
 #include "core/event.h"
+#include "core/tenant.h"
 
 static const char *const kind_names[COLLECTOR_KIND_COUNT] = {
     [COLLECTOR_AGENT] = "agent",
@@ -89,7 +90,7 @@ int collector_create(struct store_tx *tx, const struct caller *by, struct collec
     char id[NUMBER_TEXT_MAX];
     struct collector row = *c;
 
-    if (check(c, f) < 0)
+    if (check(c, f) < 0 || tenant_check_id(tx, c->tenant, f) < 0)
         return -1;
     row.id = store_next_id(tx);
     row.revision = 1;

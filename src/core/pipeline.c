@@ -4,6 +4,7 @@
 
 #include "base/number.h"
 #include "core/event.h"
+#include "core/tenant.h"
 
 static int refuse(struct fail *f, const char *reason, const char *field, const char *message)
 {
@@ -71,7 +72,7 @@ int pipeline_create(struct store_tx *tx, const struct caller *by, struct pipelin
 {
     struct pipeline row = *p;
 
-    if (check(p, f) < 0)
+    if (check(p, f) < 0 || tenant_check_id(tx, p->tenant, f) < 0)
         return -1;
     row.id = store_next_id(tx);
     row.revision = 1;

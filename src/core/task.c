@@ -5,6 +5,7 @@
 #include <assert.h>
 
 #include "base/random.h"
+#include "core/tenant.h"
 
 #define TO(s) (1u << (s))
 
@@ -67,6 +68,8 @@ int task_create(struct store_tx *tx, const struct task_new *want, struct task *o
         return refuse(f, "too_large", "payload", "the task is too large");
     if (t.deadline_us < 0)
         return refuse(f, "bad_deadline", "deadline", "the deadline is negative");
+    if (tenant_check_id(tx, t.tenant, f) < 0)
+        return -1;
     t.id = store_next_id(tx);
     if (store_task_insert(tx, &t, f) < 0)
         return -1;

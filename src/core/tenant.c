@@ -82,6 +82,13 @@ int tenant_get_id(struct store_tx *tx, uint64_t id, struct tenant *out, struct f
     return store_tenant_get(tx, id, out, f) < 0 ? missing(f) : 0;
 }
 
+int tenant_check_id(struct store_tx *tx, uint64_t id, struct fail *f)
+{
+    struct tenant t;
+
+    return tenant_get_id(tx, id, &t, f);
+}
+
 int tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct tenant **out,
                 size_t *count, struct fail *f)
 {

@@ -25,6 +25,10 @@ int tenant_get(struct store_tx *tx, struct str name, struct tenant *out, struct 
 /* By numeric id. */
 int tenant_get_id(struct store_tx *tx, uint64_t id, struct tenant *out, struct fail *f) MUST_CHECK;
 
+/* Whether there is one: asked by whatever makes a row in it, since a request may have waited while
+ * its tenant was deleted. NOT_FOUND, reason "no_such_tenant". */
+int tenant_check_id(struct store_tx *tx, uint64_t id, struct fail *f) MUST_CHECK;
+
 /* In order of id, from the first one above `after`. */
 int tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct tenant **out,
                 size_t *count, struct fail *f) MUST_CHECK;

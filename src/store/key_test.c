@@ -10,6 +10,8 @@
 #include "core/event.h"
 #include "core/key.h"
 #include "core/keyring.h"
+#include "core/pipeline.h"
+#include "core/task.h"
 
 static const struct master_key master = {{1, 2, 3}};
 
@@ -135,6 +137,37 @@ static void deleting_a_tenant_takes_every_row_and_key_with_it(void **state)
     assert_int_equal(found.events, 3); /* default, acme: created; acme: deleted */
     refuses(x, fixture_write(x, do_delete_tenant, &w), CODE_NOT_FOUND, "no_such_tenant");
     keyring_free(&ring);
+}
+
+static int do_make_pipeline(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct pipeline p = {.tenant = ((struct want *)arg)->key.tenant, .name = STR("p")};
+
+    return pipeline_create(tx, NULL, &p, f);
+}
+
+static int do_make_task(struct store_tx *tx, void *arg, struct fail *f)
+{
+    const struct task_new want = {.tenant = ((struct want *)arg)->key.tenant, .kind = STR("k")};
+    struct task t;
+
+    return task_create(tx, &want, &t, f);
+}
+
+static void nothing_is_made_in_a_tenant_that_is_gone(void **state)
+{
+    struct fixture *x = *state;
+    struct want w = {.name = STR("acme")};
+
+    assert_int_equal(fixture_write(x, do_create_tenant, &w), 0);
+    assert_int_equal(fixture_write(x, do_make_pipeline, &w), 0);
+    assert_int_equal(fixture_write(x, do_make_task, &w), 0);
+    assert_int_equal(fixture_write(x, do_delete_tenant, &w), 0);
+    refuses(x, fixture_write(x, do_fill_tenant, &w), CODE_NOT_FOUND, "no_such_tenant");
+    refuses(x, fixture_write(x, do_make_pipeline, &w), CODE_NOT_FOUND, "no_such_tenant");
+    refuses(x, fixture_write(x, do_make_task, &w), CODE_NOT_FOUND, "no_such_tenant");
+    refuses(x, fixture_write(x, do_create_key, &w), CODE_NOT_FOUND, "no_such_tenant");
+    fixture_assert_clean(x);
 }
 
 static void a_tenants_number_is_never_used_again(void **state)
@@ -558,6 +591,7 @@ int main(void)
         cmocka_unit_test(tenant_names_fit_into_host_names),
         FIXTURE_TEST(the_default_tenant_stays),
         FIXTURE_TEST(deleting_a_tenant_takes_every_row_and_key_with_it),
+        FIXTURE_TEST(nothing_is_made_in_a_tenant_that_is_gone),
         FIXTURE_TEST(a_tenants_number_is_never_used_again),
         FIXTURE_CLOSED_TEST(a_token_splits_into_its_parts_and_nothing_else_does),
         FIXTURE_CLOSED_TEST(key_ids_grow_with_time),

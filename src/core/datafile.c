@@ -106,7 +106,8 @@ int datafile_read(struct arena *a, const char *dir, const char *name, size_t max
     if (make_path(path, dir, name, "", f) < 0)
         return -1;
 
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Not for ever, should it be a pipe. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     if (fd < 0)
         return datafile_fail(f, errno, "open", path);

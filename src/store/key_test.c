@@ -584,6 +584,16 @@ static void a_lost_master_key_is_not_replaced_in_silence(void **state)
             CODE_FAILED_PRECONDITION, "wrong_master_key");
 }
 
+static void a_pipe_in_place_of_the_master_key_stops_nothing(void **state)
+{
+    struct fixture *x = *state;
+    struct master_key m;
+
+    assert_int_equal(mkfifo(fixture_path(x, "master.key"), 0600), 0);
+    refuses(x, master_key_load(x->dir, true, &m, &x->fail), CODE_FAILED_PRECONDITION,
+            "bad_master_key");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -610,6 +620,7 @@ int main(void)
         FIXTURE_CLOSED_TEST(a_second_start_changes_nothing),
         FIXTURE_CLOSED_TEST(a_kill_before_the_commit_is_healed_by_the_next_start),
         FIXTURE_CLOSED_TEST(a_lost_master_key_is_not_replaced_in_silence),
+        FIXTURE_CLOSED_TEST(a_pipe_in_place_of_the_master_key_stops_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -364,7 +364,8 @@ def main():
             except Trouble as trouble:
                 failed.append(name)
                 bench.section(f"{name}: not measured", f"```\n{trouble}\n```")
-        shown = " ".join(sys.argv[1:]) or "none"
+        shown = f"{options.rounds} rounds" + (", quick" if options.quick else "") + \
+            (", only " + ", ".join(options.only) if options.only else "")
         report.write(options.out, ROOT, shown, bench.sections, bench.targets, (started,))
     say("\n" + table(("what", "target", "measured", ""), [t.row() for t in bench.targets]))
     missed = sum(not target.met for target in bench.targets)

@@ -2,8 +2,10 @@
 """The operator's commands against a running server: by its data directory and by its address."""
 import json
 import re
+import socket
 import sqlite3
 import subprocess
+import threading
 
 import pytest
 
@@ -243,6 +245,25 @@ def test_no_server_on_the_data_directory(tmp_path):
 def test_no_server_at_the_address():
     done = run("key", "list", "--server", "http://127.0.0.1:1", "--key", "x", check=UNREACHABLE)
     assert "127.0.0.1:1" in done.stderr
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+@pytest.mark.parametrize("command", [["key", "create"], ["tenant", "create", "x"]], ids=" ".join)
+def test_an_answer_that_tells_nothing_is_a_failure(command, output):
+    """From a proxy, say, that swallows bodies."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def answer():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n"
+                             b"Connection: close\r\n\r\n")
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done = run(*command, "--output", output, "--server", address, "--key", "x", check=FAILURE)
+        thread.join()
+    assert "Muster server" in done.stderr
 
 
 def test_a_wrong_key(server):

@@ -64,6 +64,15 @@ enum exit_code cli_print(struct cli *cli, struct str text)
     return EXIT_CODE_OK;
 }
 
+/* What a server says may be anything, and a terminal obeys it. */
+static void tame(char *text)
+{
+    for (; *text; text++) {
+        if (((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 enum exit_code cli_fail(struct cli *cli, enum exit_code code, const char *fmt, ...)
 {
     char text[512];
@@ -82,6 +91,8 @@ enum exit_code cli_fail(struct cli *cli, enum exit_code code, const char *fmt, .
         vsnprintf(message, (size_t)len + 1, fmt, ap);
         va_end(ap);
     }
+
+    tame(message);
 
     struct str line = arena_printf(cli->arena, "muster%s%s: %s\n", cli->name ? " " : "",
                                    cli->name ? cli->name : "", message);

@@ -142,6 +142,13 @@ static void unknown_commands_name_the_nearest(void **state)
                    "muster: unknown command \"zebra\"; --help lists the commands\n");
 }
 
+static void what_a_terminal_would_obey_is_not_printed(void **state)
+{
+    (void)state;
+    assert_refused(RUN("a\x1b[31m\x7f"), EXIT_CODE_USAGE,
+                   "muster: unknown command \"a?[31m?\"; --help lists the commands\n");
+}
+
 static void unknown_flags_name_the_nearest(void **state)
 {
     (void)state;
@@ -296,6 +303,7 @@ int main(void)
         cmocka_unit_test(no_command_is_a_mistake),
         cmocka_unit_test(each_command_has_help),
         cmocka_unit_test(unknown_commands_name_the_nearest),
+        cmocka_unit_test(what_a_terminal_would_obey_is_not_printed),
         cmocka_unit_test(unknown_flags_name_the_nearest),
         cmocka_unit_test(a_server_that_does_not_run_is_named_with_its_socket),
         cmocka_unit_test(a_key_is_never_sent_in_clear_text_to_another_machine),

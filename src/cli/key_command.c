@@ -123,7 +123,7 @@ static enum exit_code run_create(struct cli *cli, const struct cli_command *self
     client_free(&client);
     if (code != EXIT_CODE_OK)
         return code;
-    return json ? output_json(cli, answer) : output_object(cli, shown, COUNTOF(shown), answer);
+    return output_made(cli, json, shown, COUNTOF(shown), answer);
 }
 
 /* A key that may do all that its role allows says so in one word; the list would be too wide. */

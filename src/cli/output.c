@@ -112,3 +112,12 @@ enum exit_code output_object(struct cli *cli, const struct output_column *column
                                     output_cell(cli->arena, object, columns[i].key)});
     return print(cli, t);
 }
+
+enum exit_code output_made(struct cli *cli, bool json, const struct output_column *columns,
+                           size_t count, const struct json_value *answer)
+{
+    if (!answer || answer->kind != JSON_KIND_OBJECT)
+        return cli_fail(cli, EXIT_CODE_FAILURE,
+                        "the server does not tell what it made; is it a Muster server?");
+    return json ? output_json(cli, answer) : output_object(cli, columns, count, answer);
+}

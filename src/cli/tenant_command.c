@@ -60,7 +60,7 @@ static enum exit_code run_create(struct cli *cli, const struct cli_command *self
     code = call(cli, &args, "POST", STR("/admin/v1/tenants"), buf_str(&body), &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    return json ? output_json(cli, answer) : output_object(cli, columns, COUNTOF(columns), answer);
+    return output_made(cli, json, columns, COUNTOF(columns), answer);
 }
 
 static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,

@@ -29,6 +29,7 @@ struct station {
     pthread_t thread;
     bool running;
     bool empty; /* httpd.mutex */
+    bool cut;   /* httpd.mutex: no connection is left, whatever it was doing */
     struct loop_task drain_task;
     struct loop_task cut_task;
 };
@@ -172,7 +173,13 @@ static void on_drain(struct loop_task *t)
 
 static void on_cut(struct loop_task *t)
 {
-    host_cut(CONTAINER_OF(t, struct station, cut_task)->host);
+    struct station *s = CONTAINER_OF(t, struct station, cut_task);
+
+    host_cut(s->host);
+    pthread_mutex_lock(&s->httpd->mutex);
+    s->cut = true;
+    pthread_mutex_unlock(&s->httpd->mutex);
+    waiter_wake(s->httpd->drained);
 }
 
 static bool all_empty(struct httpd *h)
@@ -182,6 +189,17 @@ static bool all_empty(struct httpd *h)
     pthread_mutex_lock(&h->mutex);
     for (unsigned i = 0; i < h->station_count; i++)
         all = all && (h->stations[i].empty || !h->stations[i].running);
+    pthread_mutex_unlock(&h->mutex);
+    return all;
+}
+
+static bool all_cut(struct httpd *h)
+{
+    bool all = true;
+
+    pthread_mutex_lock(&h->mutex);
+    for (unsigned i = 0; i < h->station_count; i++)
+        all = all && (h->stations[i].cut || !h->stations[i].running);
     pthread_mutex_unlock(&h->mutex);
     return all;
 }
@@ -212,6 +230,10 @@ bool httpd_drain(struct httpd *h, uint32_t timeout_ms)
     if (all_empty(h))
         return true;
     post_all(h, offsetof(struct station, cut_task), on_cut);
+
+    /* From here on no loop begins a request: what requests stand on may go. */
+    while (!all_cut(h))
+        IGNORE(waiter_wait(h->drained, INT64_MAX));
     return false;
 }
 

@@ -2,6 +2,7 @@
 """HTTP/2 frame by frame: what breaks a rule ends the stream or the connection with the right code,
 floods are counted and ended, and everybody else is served on."""
 import re
+import signal
 import struct
 
 import pytest
@@ -401,6 +402,20 @@ def test_a_connection_window_that_stays_shut(tmp_path):
                               "END_STREAM" in f.flags)
             assert ended is None or "END_STREAM" not in ended.flags
         assert server.request("GET", "/livez").status == 200
+
+
+def test_many_small_tls_records_at_once_are_all_read(shared, certificates):
+    """Decrypted bytes raise no event: the server has to remember that it holds some."""
+    no_window = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}  # so that no answer is ever whole
+    with Raw(shared.port("https"), certificates, settings=no_window) as raw:
+        assert raw.frame()
+        shared.process.send_signal(signal.SIGSTOP)
+        for i in range(257):  # one over the limit, each in a record of its own
+            raw.send(raw.headers(2 * i + 1))
+        shared.process.send_signal(signal.SIGCONT)
+        refused = raw.until(lambda f: isinstance(f, RstStreamFrame))
+        assert refused.error_code == REFUSED_STREAM
+        assert refused.stream_id == 2 * 256 + 1
 
 
 def test_the_reasons_are_counted(shared):

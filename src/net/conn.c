@@ -265,8 +265,6 @@ static void read_some(struct conn *c)
         else
             conn_feed(c, h->read_buffer, (size_t)n);
     } while (c->io->has_pending(c) && wants_input(c) && ++round < ROUNDS_MAX);
-    if (c->io->has_pending(c) && wants_input(c))
-        conn_mark(c);
 }
 
 /* --- life --- */
@@ -391,6 +389,9 @@ static void end_run(struct conn *c)
         return;
     set_interest(c);
     set_timer(c);
+    /* What TLS holds decrypted raises no event: come back for it once the others had their turn. */
+    if (c->stage != CONN_HANDSHAKE && c->io->has_pending(c) && wants_input(c))
+        conn_mark(c);
 }
 
 void conn_run(struct conn *c)

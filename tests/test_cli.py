@@ -11,7 +11,7 @@ import pytest
 
 from harness import BINARY, Server, environment, run
 
-OK, FAILURE, USAGE, NEWER, CORRUPT, NOT_WRITABLE = 0, 1, 2, 4, 5, 6
+OK, FAILURE, USAGE, LOCKED, NEWER, CORRUPT, NOT_WRITABLE = range(7)
 UNREACHABLE, DENIED, NOT_FOUND, CONFLICT, REFUSED, PROBLEMS = 10, 11, 12, 13, 14, 15
 
 
@@ -194,6 +194,14 @@ def test_a_backup_that_cannot_be_written(muster, tmp_path):
     muster("backup", tmp_path / "no/such/folder.db", check=NOT_WRITABLE)
     muster("backup", "--force", tmp_path, check=NOT_WRITABLE)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["muster.db", "muster.db-wal", "master.key", "copy.db"])
+def test_a_backup_does_not_land_among_the_files_of_a_running_server(server, name):
+    before = {p.name: p.stat().st_ino for p in server.data.iterdir()}
+    done = server.cli("backup", "--force", server.data / name, check=LOCKED)
+    assert "somewhere else" in done.stderr
+    assert {p.name: p.stat().st_ino for p in server.data.iterdir()} == before
 
 
 def test_the_running_server_checks_itself(muster):

@@ -8,6 +8,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,6 +27,24 @@ static enum exit_code cannot(const struct target *t, const char *what)
 {
     return cli_fail(t->cli, EXIT_CODE_NOT_WRITABLE, "cannot %s %s: %s", what, t->path,
                     strerrordesc_np(errno));
+}
+
+/* A server that runs on the file's directory holds the lock there. Its database replaced under its
+ * feet would be lost with the next restart, and with it all that was acknowledged meanwhile. */
+static bool is_in_use(const struct target *t)
+{
+    struct arena *a = t->cli->arena;
+    char *copy = arena_cstr(a, str_of(t->path));
+    char *lock = arena_cstr(a, arena_printf(a, "%s/lock", dirname(copy)));
+    int fd = open(lock, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return false;
+
+    bool held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+
+    close(fd);
+    return held;
 }
 
 static enum exit_code sync_directory(const struct target *t)
@@ -118,6 +137,10 @@ enum exit_code backup_command(struct cli *cli, const struct cli_command *self, i
         return cli_fail(cli, EXIT_CODE_USAGE, "name the file to write");
     if (stat(t.path, &st) == 0 && !S_ISREG(st.st_mode))
         return cli_fail(cli, EXIT_CODE_NOT_WRITABLE, "%s exists and is not a file", t.path);
+    if (is_in_use(&t))
+        return cli_fail(cli, EXIT_CODE_LOCKED,
+                        "a server runs on the directory of %s; write the copy somewhere else",
+                        t.path);
     if (stat(t.path, &st) == 0 && !t.force)
         return cli_fail(cli, EXIT_CODE_NOT_WRITABLE, "%s exists; --force replaces it", t.path);
     random_text(random, sizeof(random));

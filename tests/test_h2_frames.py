@@ -404,6 +404,12 @@ def test_a_connection_window_that_stays_shut(tmp_path):
         assert server.request("GET", "/livez").status == 200
 
 
+def test_a_broken_preface_is_answered_in_frames(shared):
+    with Raw(shared.port(), preface=False) as raw:
+        raw.write(b"INVALID CONNECTION PREFACE\r\n\r\n")
+        assert raw.goaway() == PROTOCOL_ERROR
+
+
 def test_many_small_tls_records_at_once_are_all_read(shared, certificates):
     """Decrypted bytes raise no event: the server has to remember that it holds some."""
     no_window = {SettingsFrame.INITIAL_WINDOW_SIZE: 0}  # so that no answer is ever whole

@@ -139,4 +139,7 @@ extern const struct proto_ops proto_sniff; /* HTTP/2 by its preface, else HTTP/1
 void http1_start(struct conn *c);
 void http2_start(struct conn *c);
 
+/* For a peer that spoke neither HTTP/1 nor a sound preface: ends the connection with a GOAWAY. */
+void http2_refuse_preface(struct conn *c);
+
 #endif

@@ -377,6 +377,16 @@ int http1_parse(struct arena *a, const struct http1_scan *s, const uint8_t *data
     return check_shape(&shape, req, framing, r);
 }
 
+bool http1_is_foreign(const struct http1_scan *s, const uint8_t *data)
+{
+    struct str version = str_make(data + s->start, s->first);
+    struct str method = str_cut(&version, ' ');
+    struct str target = str_cut(&version, ' ');
+
+    return s->lines > 0 && token_is_valid(method) && token_is_valid(target) &&
+           token_is_valid(version) && !str_eq(target, STR("*"));
+}
+
 void http1_salvage(struct arena *a, const struct http1_scan *s, const uint8_t *data,
                    struct http_req *req)
 {

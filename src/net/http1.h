@@ -59,8 +59,12 @@ int http1_parse(struct arena *a, const struct http1_scan *s, const uint8_t *data
 void http1_salvage(struct arena *a, const struct http1_scan *s, const uint8_t *data,
                    struct http_req *req);
 
-/* Same for a trailer section. Fields that would change what the message is are refused, those that
- * only make sense in a head are dropped. */
+/* After a refusal: whether the first line is three words of which neither the target nor the
+ * version could be HTTP/1's. Who sends that may have meant the preface of HTTP/2. */
+bool http1_is_foreign(const struct http1_scan *s, const uint8_t *data);
+
+/* Like http1_parse(), for a trailer section. Fields that would change what the message is are
+ * refused, those that only make sense in a head are dropped. */
 int http1_parse_trailers(struct arena *a, const struct http1_scan *s, const uint8_t *data,
                          struct http_req *req, struct http1_refusal *r) MUST_CHECK;
 

@@ -41,6 +41,7 @@ struct http1 {
     enum side_out out;
     bool keep;         /* decided with the answer's head */
     bool continue_due; /* the client waits for a 100 */
+    bool fresh;        /* nothing was understood on this connection yet */
     bool chunked_out;
 };
 
@@ -180,8 +181,20 @@ static struct exchange *new_exchange(struct http1 *h)
     return h->e;
 }
 
+/* True when the peer was told so in the only words it may know. */
+static bool refuse_foreign(struct http1 *h, const uint8_t *data)
+{
+    if (!h->fresh || !http1_is_foreign(&h->scan, data))
+        return false;
+    http2_refuse_preface(h->c);
+    return true;
+}
+
 static void refuse_head(struct http1 *h, const uint8_t *data, const struct http1_refusal *r)
 {
+    if (refuse_foreign(h, data))
+        return;
+
     struct exchange *e = new_exchange(h);
 
     http1_salvage(e->x.arena, &h->scan, data, &e->x.req);
@@ -210,6 +223,9 @@ static void begin_body(struct http1 *h, bool bytes_follow)
 /* The head stands at data[scan.start .. scan.at). */
 static void take_head(struct http1 *h, const uint8_t *data, bool bytes_follow)
 {
+    if (refuse_foreign(h, data))
+        return;
+
     struct exchange *e = new_exchange(h);
     struct http_req *req = &e->x.req;
     struct http1_refusal r;
@@ -218,6 +234,7 @@ static void take_head(struct http1 *h, const uint8_t *data, bool bytes_follow)
         refuse_request(h, r.why, r.message);
         return;
     }
+    h->fresh = false;
     h->body_left = req->content_length > 0 ? (uint64_t)req->content_length : 0;
     if (h->framing.chunked || h->body_left > 0)
         begin_body(h, bytes_follow);
@@ -507,6 +524,7 @@ void http1_start(struct conn *c)
     struct http1 *h = heap_new_type(struct http1);
 
     h->c = c;
+    h->fresh = true;
     c->reason = CLOSE_ANSWERED;
     conn_set_proto(c, &proto_http1, h);
     await_request(h);

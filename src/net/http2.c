@@ -490,3 +490,42 @@ void http2_start(struct conn *c)
     if (c->host->draining)
         http2_drain(c);
 }
+
+void http2_refuse_preface(struct conn *c)
+{
+    static const char why[] = "expected an HTTP/1.1 request or the HTTP/2 preface";
+    /* An empty SETTINGS frame, then GOAWAY: last stream 0, PROTOCOL_ERROR, and why. */
+    static const uint8_t frames[] = {
+        0,
+        0,
+        0,
+        4,
+        0,
+        0,
+        0,
+        0,
+        0, /* nothing set */
+        0,
+        0,
+        8 + sizeof(why) - 1,
+        7,
+        0,
+        0,
+        0,
+        0,
+        0, /* on the connection */
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        NGHTTP2_PROTOCOL_ERROR,
+    };
+
+    conn_write(c, frames, sizeof(frames));
+    conn_write(c, why, sizeof(why) - 1);
+    c->linger = true;
+    conn_finish(c, CLOSE_H2_PROTOCOL);
+}

@@ -129,6 +129,7 @@ static int check_whole(struct json_reader *r)
 
     if (text.len > r->limits.bytes) {
         r->state = BROKEN;
+        r->over_limit = true;
         return fail_set(r->fail, CODE_INVALID_ARGUMENT, "JSON is larger than %zu bytes",
                         r->limits.bytes);
     }
@@ -225,6 +226,7 @@ static int count_node(struct json_reader *r)
 {
     if (++r->nodes <= r->limits.nodes)
         return 0;
+    r->over_limit = true;
     return refuse_at(r, r->at, "JSON holds too many values");
 }
 
@@ -280,8 +282,10 @@ static enum json_token read_key(struct json_reader *r)
 
 static int push(struct json_reader *r, bool is_object)
 {
-    if (r->depth == r->limits.depth)
+    if (r->depth == r->limits.depth) {
+        r->over_limit = true;
         return refuse_at(r, r->at, "JSON nests too deeply");
+    }
     if (r->depth == r->frame_cap) {
         uint32_t cap = r->frame_cap ? r->frame_cap * 2 : FIRST_FRAMES;
         struct json_frame *moved = arena_new_array(r->arena, struct json_frame, cap);

@@ -64,7 +64,8 @@ struct json_reader {
     uint32_t nodes;
     struct json_limits limits;
     uint8_t state;
-    bool discard; /* strings are checked but not kept */
+    bool discard;    /* strings are checked but not kept */
+    bool over_limit; /* what failed was a limit, not the text */
 };
 
 /* limits may be NULL. The first json_next() reports what is wrong with the text as a whole. *f is

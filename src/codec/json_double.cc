@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Doubles as text by the C++ library's exact and locale-independent conversions, which C lacks: the
- * only C++ here. Nothing in it throws or allocates. Pure; any thread. */
+/* Doubles and floats as text by the C++ library's exact and locale-independent conversions, which C
+ * lacks: the only C++ here. Nothing in it throws or allocates. Pure; any thread. */
 #include "codec/json_internal.h"
 
 #include <charconv>
 #include <cmath>
 
 size_t json_double_print(double v, char out[JSON_DOUBLE_TEXT_MAX])
+{
+    return static_cast<size_t>(std::to_chars(out, out + JSON_DOUBLE_TEXT_MAX, v).ptr - out);
+}
+
+size_t json_float_print(float v, char out[JSON_DOUBLE_TEXT_MAX])
 {
     return static_cast<size_t>(std::to_chars(out, out + JSON_DOUBLE_TEXT_MAX, v).ptr - out);
 }

@@ -43,6 +43,9 @@ const char *json_plain_end(const char *p, const char *end);
 /* Shortest text that reads back the same; v is finite. Returns the length, no NUL. */
 size_t json_double_print(double v, char out[JSON_DOUBLE_TEXT_MAX]);
 
+/* The same for a float: shortest among the texts that read back as this float. */
+size_t json_float_print(float v, char out[JSON_DOUBLE_TEXT_MAX]);
+
 /* `text` is a valid JSON number of no more than some hundred bytes and with a small exponent. -1
  * when the value is too big for a double or too small for any but zero. */
 int json_double_parse(const char *text, size_t len, double *out);

@@ -37,8 +37,8 @@ enum scope {
     SCOPE_SERVER = 1 << 13,  /* backup, check, live introspection */
 };
 
-/* Rights over what all tenants share: no key of another tenant than "default" has them, whatever its
- * role. */
+/* Rights over what all tenants share: no key of another tenant than "default" has them, whatever
+ * its role. */
 #define SCOPES_OPERATOR ((uint32_t)SCOPE_TENANTS | (uint32_t)SCOPE_SERVER)
 
 struct caller {

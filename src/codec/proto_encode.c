@@ -107,7 +107,8 @@ static inline uint64_t number_of(uint8_t type, const void *value)
         return *(const bool *)value;
     if (type == PROTO_INT64 || type == PROTO_UINT64 || type == PROTO_SINT64) {
         memcpy(&wide, value, sizeof(wide));
-        return type == PROTO_SINT64 ? (uint64_t)wide << 1 ^ (uint64_t)(wide >> 63) : (uint64_t)wide;
+        return type == PROTO_SINT64 ? (uint64_t)wide << 1 ^ (wide < 0 ? UINT64_MAX : 0)
+                                    : (uint64_t)wide;
     }
     if (type == PROTO_UINT32) {
         memcpy(&plain, value, sizeof(plain));
@@ -115,7 +116,7 @@ static inline uint64_t number_of(uint8_t type, const void *value)
     }
     memcpy(&narrow, value, sizeof(narrow));
     if (type == PROTO_SINT32)
-        return (uint32_t)narrow << 1 ^ (uint32_t)(narrow >> 31);
+        return (uint32_t)narrow << 1 ^ (narrow < 0 ? UINT32_MAX : 0);
     return (uint64_t)(int64_t)narrow;
 }
 

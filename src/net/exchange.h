@@ -49,7 +49,7 @@ struct exchange {
     bool unread; /* readable() is due */
     bool head_seen;
     bool source_closed;
-    bool over; /* finished, but held */
+    bool over;  /* finished, but held */
     bool known; /* the service has heard of it */
 };
 

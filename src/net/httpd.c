@@ -144,7 +144,8 @@ int httpd_start(struct httpd *h, struct fail *f)
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0)
-        return fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot start a loop thread: %s", strerrordesc_np(rc));
+        return fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot start a loop thread: %s",
+                        strerrordesc_np(rc));
     return 0;
 }
 

@@ -128,7 +128,8 @@ int listener_start(struct listener *l, struct host *host, const struct endpoint 
     };
     if (loop_watch(host->loop, &l->watch, EPOLLIN) == 0)
         return 0;
-    fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot watch %s: %s", endpoint->text, strerrordesc_np(errno));
+    fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot watch %s: %s", endpoint->text,
+             strerrordesc_np(errno));
     l->watch.fn = NULL;
     listener_stop(l);
     return -1;

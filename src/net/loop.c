@@ -78,7 +78,8 @@ int loop_new(const struct clock *clock, unsigned index, struct loop **out, struc
     l->waker = (struct loop_watch){.fn = on_wake, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (l->epoll_fd == -1 || l->waker.fd == -1 || loop_watch(l, &l->waker, EPOLLIN) < 0) {
-        fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot create an event loop: %s", strerrordesc_np(errno));
+        fail_set(f, CODE_RESOURCE_EXHAUSTED, "cannot create an event loop: %s",
+                 strerrordesc_np(errno));
         loop_free(&l);
         return -1;
     }

@@ -58,8 +58,7 @@ static int set_up(void **state)
     struct fixture *x = calloc(1, sizeof(*x));
 
     snprintf(x->dir, sizeof(x->dir), "/tmp/muster-tls-XXXXXX");
-    if (!mkdtemp(x->dir))
-        return -1;
+    assert_non_null(mkdtemp(x->dir));
     snprintf(x->cert, sizeof(x->cert), "%s/cert", x->dir);
     snprintf(x->key, sizeof(x->key), "%s/key", x->dir);
     snprintf(x->other_cert, sizeof(x->other_cert), "%s/cert2", x->dir);

@@ -146,7 +146,8 @@ def nest(rng, index, data):
 
 class Peer:
     def __init__(self, program):
-        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=sys.stderr)
 
     def ask(self, index, cases):
         out = [struct.pack("<I", len(cases))]

@@ -332,6 +332,8 @@ static const uint8_t *read_packed(struct decoder *d, const struct proto_field *f
         return NULL;
     at = (const uint8_t *)packed.p;
     if (proto_wire_of[fd->type] == WIRE_VARINT) {
+        if (packed.len > 0 && p[-1] >= 0x80)
+            return bad(d, p - 1, "a number is cut off or too long");
         count = count_varints(packed);
         if (!make_room(d, start, array, size, count))
             return NULL;

@@ -303,6 +303,8 @@ static void packed_numbers_that_end_early_are_refused(void **state)
     (void)state;
     assert_refused(BYTES(0xca, 0x02, 2, 1, 0x96), CODE_INVALID_ARGUMENT,
                    "many_int32: a number is cut off or too long at byte 4");
+    assert_refused(BYTES(0xca, 0x02, 1, 0x96), CODE_INVALID_ARGUMENT,
+                   "many_int32: a number is cut off or too long at byte 3");
     assert_refused(BYTES(0xfa, 0x02, 5, 1, 2, 3, 4, 5), CODE_INVALID_ARGUMENT,
                    "many_fixed32: packed numbers are cut off at byte 2");
 }

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "rpc/envelope.h"
 #include "rpc/flight.h"
+#include "rpc/stream.h"
 
 static const struct caller nobody;
 
@@ -56,17 +58,18 @@ static bool caller_is_gone(struct flight *fl)
 static int handler_run(struct flight *fl, struct fail *f)
 {
     const struct route *route = fl->info->route;
+    struct call *c = &fl->call;
 
     reply_reset(fl);
-    if (route->handler(&fl->call, f) < 0) {
+    call_forget_metadata(c);
+    if ((route->rpc ? envelope_run(c, f) : route->handler(c, f)) < 0) {
         assert(f->code != CODE_OK);
         return -1;
     }
     return 0;
 }
 
-/* A mistake of ours leaves a trace with its details; the client's own mistakes do not. */
-static void log_failure(const struct flight *fl)
+void flight_log_failure(const struct flight *fl)
 {
     const struct fail *f = &fl->fail;
 
@@ -84,7 +87,7 @@ static void shape_outcome(struct flight *fl, int result, int status, bool may_co
         reply_success(fl, may_compress);
         return;
     }
-    log_failure(fl);
+    flight_log_failure(fl);
     reply_error(fl, status);
 }
 
@@ -104,6 +107,18 @@ static void overloaded(struct flight *fl)
                        "the server has too much to do: try again"));
 }
 
+static bool has_stream_handler(const struct route *route)
+{
+    return route->rpc && route->rpc->handler && route->rpc->handler->stream;
+}
+
+/* An answer after the client's deadline says so: it may be half of what was asked for. */
+static bool is_late(struct flight *fl)
+{
+    return fl->call.deadline_us != INT64_MAX &&
+           deadline_is_over(fl, clock_mono_us(fl->d->host->clock));
+}
+
 static void worker_run(struct work *w)
 {
     struct flight *fl = CONTAINER_OF(w, struct flight, work);
@@ -112,8 +127,15 @@ static void worker_run(struct work *w)
 
     fl->call.queue_wait_us = now - fl->queued_us;
     histogram_observe(fl->d->worker_wait, (double)fl->call.queue_wait_us / 1e6);
-    if (!deadline_is_over(fl, now) && !caller_is_gone(fl) && accept_body(fl, &status) == 0)
+    if (!deadline_is_over(fl, now) && !caller_is_gone(fl) && accept_body(fl, &status) == 0) {
+        if (has_stream_handler(fl->info->route)) {
+            stream_run(fl, go_home);
+            return;
+        }
         rc = handler_run(fl, &fl->fail);
+        if (rc == 0 && fl->info->route->rpc && is_late(fl))
+            rc = -1;
+    }
     shape_outcome(fl, rc, status, true);
     http_post(fl->call.x, go_home);
 }
@@ -156,8 +178,11 @@ static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
 static void write_home(struct http_x *x)
 {
     struct flight *fl = x->user;
+    int rc = fl->fail.code == CODE_OK ? 0 : -1;
 
-    shape_outcome(fl, fl->fail.code == CODE_OK ? 0 : -1, 0, false);
+    if (rc == 0 && fl->info->route->rpc)
+        rc = envelope_encode(&fl->call, &fl->fail);
+    shape_outcome(fl, rc, 0, false);
     go_home(x);
 }
 
@@ -186,13 +211,23 @@ static int write_submit(struct flight *fl)
     return host->ops->submit_write(host, &fl->write, &fl->fail);
 }
 
+/* What the lane need not do itself. */
+static int write_prepare(struct flight *fl, int *status)
+{
+    const struct rpc_method *m = fl->info->route->rpc;
+
+    if (accept_body(fl, status) < 0)
+        return -1;
+    return m && m->handler ? envelope_decode(&fl->call, &fl->fail) : 0;
+}
+
 /* A compressed body is unpacked by a worker: neither the loop nor the lane has time for it. */
 static void inflate_then_write(struct work *w)
 {
     struct flight *fl = CONTAINER_OF(w, struct flight, work);
     int status = 0;
 
-    if (accept_body(fl, &status) == 0 && write_submit(fl) == 0)
+    if (write_prepare(fl, &status) == 0 && write_submit(fl) == 0)
         return;
     reply_error(fl, status);
     http_post(fl->call.x, go_home);
@@ -202,11 +237,11 @@ static void run_on_lane(struct flight *fl)
 {
     int status = 0;
 
-    if (fl->gzipped && fl->d->host->workers) {
+    if ((fl->gzipped || envelope_is_heavy(&fl->call)) && fl->d->host->workers) {
         work_queue(fl, inflate_then_write);
         return;
     }
-    if (accept_body(fl, &status) < 0 || write_submit(fl) < 0)
+    if (write_prepare(fl, &status) < 0 || write_submit(fl) < 0)
         refuse_now(fl, status);
 }
 
@@ -253,12 +288,12 @@ static void flight_route(struct flight *fl, const struct route_hit *hit)
     fl->info = &fl->d->routes[hit->index];
     fl->context[1] = KV_SLICE("route", fl->info->label);
     c->route = hit->route;
-    c->app = fl->info->app;
+    c->app = hit->route->rpc ? hit->route->rpc->app : fl->info->app;
     c->params = hit->params;
     c->param_count = hit->param_count;
 }
 
-static void refuse_match(struct flight *fl, enum route_match match, uint32_t allow)
+static void refuse_match(struct flight *fl, enum route_match match, const struct route_hit *hit)
 {
     switch (match) {
     case ROUTE_FOUND: abort();
@@ -267,7 +302,9 @@ static void refuse_match(struct flight *fl, enum route_match match, uint32_t all
         refuse_now(fl, 404);
         return;
     case ROUTE_NO_VERB:
-        fl->allow = allow;
+        fl->allow = hit->allow;
+        if (hit->near && hit->near->rpc)
+            fl->allow = envelope_no_verb(&fl->call, hit->near->rpc);
         IGNORE(fail_reason(&fl->fail, CODE_UNIMPLEMENTED, "no_such_verb",
                            "this path does not serve that method"));
         refuse_now(fl, 405);
@@ -287,10 +324,36 @@ static int head_check(struct flight *fl, int *status)
 
     if (dialect->begin && dialect->begin(&fl->call, &fl->fail) < 0)
         return -1;
+    if (fl->info->route->rpc && envelope_begin(&fl->call, fl->info->route->rpc, fl->d->coders,
+                                               fl->d->host->gzip_min_bytes, status, &fl->fail) < 0)
+        return -1;
+    if (envelope_reads_head(&fl->call)) {
+        if (accept_caller(fl) < 0 || accept_length(fl, status) < 0 || accept_rate(fl) < 0)
+            return -1;
+        return 0;
+    }
     if (accept_query(fl) < 0 || accept_caller(fl) < 0 || accept_media(fl, status) < 0 ||
         accept_coding(fl, status) < 0 || accept_length(fl, status) < 0 || accept_rate(fl) < 0)
         return -1;
     return 0;
+}
+
+static bool has_live_handler(const struct route *route)
+{
+    return route->rpc && route->rpc->handler && route->rpc->handler->live;
+}
+
+/* A stream of requests is taken as it comes, each message with a limit of its own. */
+static void begin_requests(struct flight *fl)
+{
+    struct http_x *x = fl->call.x;
+
+    x->body_mode = HTTP_BODY_STREAM;
+    x->body_limit = SIZE_MAX;
+    if (live_begin(fl) < 0) {
+        x->body_mode = HTTP_BODY_BUFFER;
+        refuse_now(fl, 0);
+    }
 }
 
 static void service_head(struct http_x *x)
@@ -302,7 +365,7 @@ static void service_head(struct http_x *x)
     int status = 0;
 
     if (match != ROUTE_FOUND) {
-        refuse_match(fl, match, hit.allow);
+        refuse_match(fl, match, &hit);
         return;
     }
     flight_route(fl, &hit);
@@ -312,6 +375,14 @@ static void service_head(struct http_x *x)
     }
     x->body_mode = HTTP_BODY_BUFFER;
     x->body_limit = fl->info->route->body_limit;
+    if (has_live_handler(fl->info->route) && fl->info->route->rpc->m->client_streaming)
+        begin_requests(fl);
+}
+
+static void service_readable(struct http_x *x)
+{
+    if (x->user)
+        live_readable(x->user);
 }
 
 static void service_ready(struct http_x *x)
@@ -319,6 +390,11 @@ static void service_ready(struct http_x *x)
     struct flight *fl = x->user;
     int status = 0;
 
+    if (has_live_handler(fl->info->route)) {
+        if (live_begin(fl) < 0)
+            refuse_now(fl, 0);
+        return;
+    }
     switch (fl->info->route->lane) {
     case LANE_LOOP:
         if (accept_body(fl, &status) < 0)
@@ -484,6 +560,7 @@ int dispatch_new(struct rpc_host *host, const struct router *router, struct disp
         .ready = service_ready,
         .refuse = service_refuse,
         .sent = service_sent,
+        .readable = service_readable,
     };
     *out = d;
     return 0;

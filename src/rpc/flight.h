@@ -19,6 +19,7 @@ struct route_info {
     size_t limit_slot;
     struct metric_histogram *seconds;
     struct slot requests[STATUS_SERIES]; /* struct metric_counter, made when first needed */
+    struct slot calls[CODE_COUNT];       /* same, of methods */
 };
 
 struct dispatch {
@@ -37,6 +38,8 @@ struct dispatch {
     struct metric_histogram *write_wait;
 };
 
+struct rpc_stream;
+
 struct flight {
     struct call call;
     struct dispatch *d;
@@ -51,6 +54,7 @@ struct flight {
     int64_t started_us; /* on the lane; 0: not yet */
     struct work work;
     struct rpc_write write;
+    struct rpc_stream *stream;   /* of a streaming method */
     struct http_source *dropped; /* of an answer that was thrown away; closed at home */
     struct kv context[3];
     char request_id[24];
@@ -71,6 +75,11 @@ int accept_rate(struct flight *fl) MUST_CHECK;
 int accept_body(struct flight *fl, int *status) MUST_CHECK;
 
 struct str request_id_take(struct flight *fl);
+
+/* --- dispatch.c --- */
+
+/* A mistake of ours leaves a trace with its details; the client's own mistakes do not. */
+void flight_log_failure(const struct flight *fl);
 
 /* --- reply.c: from outcome to answer; does not send --- */
 

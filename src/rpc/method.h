@@ -5,6 +5,7 @@
  *
  * rpc_table_new() turns a service table into an ordinary table of routes for router_new(): one
  * route a method under "/package.Service/Method" (Connect, gRPC, gRPC-Web), and one a REST binding.
+ * Bindings to HTTP's own methods, that is: GET, POST, PUT, PATCH, DELETE; others are passed over.
  * The dialect must own these paths by its prefixes. Static data and start-up; immutable after. */
 #ifndef RPC_METHOD_H
 #define RPC_METHOD_H

@@ -37,6 +37,22 @@ static struct metric_counter *requests_series(struct flight *fl, int status)
     return c;
 }
 
+static struct metric_counter *calls_series(struct flight *fl)
+{
+    struct metric_counter *c = slot_get(&fl->info->calls[fl->code]);
+
+    if (c)
+        return c;
+
+    struct str labels = arena_printf(fl->call.arena, "method=\"%.*s\",code=\"%s\"",
+                                     STR_ARG(fl->info->label), code_name(fl->code));
+
+    c = metrics_counter(fl->d->host->metrics, "muster_rpc_calls_total",
+                        "Calls by method and outcome.", arena_cstr(fl->call.arena, labels));
+    slot_set(&fl->info->calls[fl->code], c);
+    return c;
+}
+
 static const char *proto_name(uint8_t version)
 {
     return version == 20 ? "HTTP/2" : version == 11 ? "HTTP/1.1" : "HTTP/1.0";
@@ -69,6 +85,8 @@ void record_sent(struct flight *fl)
         fl->code = CODE_CANCELED;
     }
     counter_add(requests_series(fl, fl->call.x->resp.status), 1);
+    if (fl->info->route && fl->info->route->rpc)
+        counter_add(calls_series(fl), 1);
     histogram_observe(fl->info->seconds, (double)total_us / 1e6);
     gauge_add(fl->d->in_flight, -1);
     access_line(fl, total_us);

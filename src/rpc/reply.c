@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "base/number.h"
+#include "rpc/envelope.h"
 #include "rpc/flight.h"
 
 #define ANSWER_DEFAULT_BYTES (1u << 20)
@@ -121,7 +122,8 @@ void reply_error(struct flight *fl, int status)
     fl->code = fl->fail.code;
     if (status == 405)
         add_allow(fl);
-    dialect->error(c, &fl->fail);
+    if (!envelope_error(c, &fl->fail))
+        dialect->error(c, &fl->fail);
     if (c->status == 401 && dialect->realm && !has_field(&c->x->resp, STR("www-authenticate")))
         http_resp_add(c->x, STR("www-authenticate"),
                       arena_printf(c->arena, "Basic realm=\"%s\"", dialect->realm));
@@ -199,7 +201,7 @@ void reply_success(struct flight *fl, bool may_compress)
     fl->code = CODE_OK;
     if (c->status == 0)
         c->status = 200;
-    if (may_compress && !c->x->resp.source && status_has_body(c->status))
+    if (may_compress && !envelope_reads_head(c) && !c->x->resp.source && status_has_body(c->status))
         body = compress(fl, body);
     put_answer(fl, body);
 }

@@ -103,7 +103,7 @@ void *proto_append(struct arena *a, const struct proto_field *fd, struct proto_a
         (!array->items || !arena_grow(a, array->items, room * size, needed * size))) {
         void *moved = arena_calloc(a, needed, size);
 
-        if (array->count > 0)
+        if (array->items)
             memcpy(moved, array->items, array->count * size);
         array->items = moved;
     }

@@ -61,7 +61,7 @@ static bool make_room(struct decoder *d, const uint8_t *at, struct proto_array *
     if (array->items && arena_grow(d->arena, array->items, room * size, needed * size))
         return true;
     moved = arena_alloc_raw(d->arena, needed * size);
-    if (array->count > 0)
+    if (array->items)
         memcpy(moved, array->items, array->count * size);
     array->items = moved;
     return true;

@@ -29,20 +29,22 @@ static bool grow(struct encoder *e, size_t n)
     size_t used = (size_t)(e->end - e->at), most = out->max - out->len;
     const uint8_t *old = out->data;
     size_t offset = used > 0 ? (size_t)(e->at - out->data) : 0;
+    uint8_t *room;
 
     if (e->full || n > most || used > most - n) {
         e->full = true;
         return false;
     }
-    if (!buf_reserve(out, MIN(most, MAX(2 * used + n, FIRST_ROOM)))) {
+    room = buf_reserve(out, MIN(most, MAX(2 * used + n, FIRST_ROOM)));
+    if (!room) {
         e->full = true;
         return false;
     }
     /* In an arena the old room still stands; on the heap it moved with its offsets. */
     if (!out->arena)
         old = out->data;
-    e->start = out->data + out->len;
-    e->end = out->data + out->cap;
+    e->start = room;
+    e->end = room + (out->cap - out->len);
     e->at = e->end - used;
     if (used > 0)
         memmove(e->at, old + offset, used);
@@ -229,7 +231,8 @@ static void encode_fields(struct encoder *e, const struct proto_message *m, cons
 
 int proto_encode(const struct proto_message *m, const void *msg, struct buf *out)
 {
-    struct encoder e = {.out = out};
+    uint8_t none[1]; /* stands for the room of a buffer that has none yet */
+    struct encoder e = {.out = out, .start = none, .at = none, .end = none};
     size_t used;
 
     if (out->overflow)

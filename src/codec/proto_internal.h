@@ -14,6 +14,9 @@ enum proto_wire {
     WIRE_FIXED32 = 5,
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "numbers of fixed size are copied as they lie in memory");
+
 #define PROTO_TYPES 19 /* one above the highest enum proto_type */
 
 extern const uint8_t proto_wire_of[PROTO_TYPES];

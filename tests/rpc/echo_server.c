@@ -20,9 +20,14 @@
 #include "net/httpd.h"
 #include "proto/connectrpc_conformance_v1_server_compat.pb.h"
 #include "rpc/dispatch.h"
+#include "rpc/health.h"
+#include "rpc/openapi.h"
+#include "rpc/protos.h"
+#include "rpc/reflection.h"
 
 #define LISTENERS_MAX 8
 #define FRAME_MAX     ((size_t)1 << 20)
+#define SERVICE_COUNT 6
 
 struct options {
     const char *listeners[LISTENERS_MAX];
@@ -42,6 +47,11 @@ struct world {
     struct logger *logger;
     struct log log;
     struct arena *arena;
+    struct rpc_service services[SERVICE_COUNT];
+    struct proto_pool *pool;
+    struct health *health;
+    struct reflection reflection;
+    struct str openapi;
     struct router *router;
     struct dispatch *dispatch;
     struct tls *tls;
@@ -111,6 +121,11 @@ static void shape_error(struct call *c, const struct fail *f)
 {
     struct json_writer w;
 
+    if (!c->route) { /* clients of Connect take JSON for an error of their own protocol */
+        c->content_type = STR("text/plain; charset=utf-8");
+        buf_printf(&c->out, "%s\n", f->message);
+        return;
+    }
     json_writer_init(&w, &c->out);
     json_obj_begin(&w);
     json_key_str(&w, STR("error"), str_of(code_name(f->code)));
@@ -129,48 +144,110 @@ static const struct dialect dialect = {
     .realm = "Test",
 };
 
+static const struct route proto_routes[] = {
+    {.name = "protos.list",
+     .path = "/protos",
+     .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
+     .handler = protos_list},
+    {.name = "protos.get",
+     .path = "/protos/{rest:path}",
+     .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
+     .handler = protos_get},
+};
+static const struct route openapi_routes[] = {
+    {.name = "openapi",
+     .path = "/openapi.json",
+     .verbs = GET_VERB,
+     .flags = ROUTE_OPEN,
+     .handler = openapi_get},
+};
+
 static const struct protojson_flavor rest_json = {.proto_names = true, .ignore_unknown = true};
 
 /* Canonical, and able to look into an Any. */
-static const struct protojson_flavor *json_flavor(struct arena *a)
+static const struct protojson_flavor *json_flavor(struct world *w)
 {
-    const struct proto_file *const files[] = {
-        echo_service.service->file,
-        interop_service.service->file,
-        conformance_service.service->file,
-    };
-    struct protojson_flavor *json = arena_new_type(a, struct protojson_flavor);
+    struct protojson_flavor *json = arena_new_type(w->arena, struct protojson_flavor);
 
     json->ignore_unknown = true;
-    json->pool = proto_pool_new(a, files, COUNTOF(files));
+    json->pool = w->pool;
     return json;
+}
+
+static void make_services(struct world *w)
+{
+    static const struct str listed[] = {
+        STR_INIT("muster.test.v1.TestService"),
+        STR_INIT("grpc.testing.TestService"),
+        STR_INIT("connectrpc.conformance.v1.ConformanceService"),
+        STR_INIT("grpc.health.v1.Health"),
+    };
+    const struct proto_file *files[SERVICE_COUNT];
+    struct fail f;
+
+    w->health = health_new(false);
+    for (size_t i = 0; i < COUNTOF(listed); i++)
+        health_set(w->health, listed[i], true);
+    w->services[0] = echo_service;
+    w->services[1] = interop_service;
+    w->services[2] = conformance_service;
+    w->services[3] = health_service(w->health);
+    w->services[4] = reflection_v1_service(&w->reflection);
+    w->services[5] = reflection_v1alpha_service(&w->reflection);
+    for (size_t i = 0; i < SERVICE_COUNT; i++)
+        files[i] = w->services[i].service->file;
+    w->pool = proto_pool_new(w->arena, files, SERVICE_COUNT);
+    w->reflection =
+        (struct reflection){.pool = w->pool, .services = listed, .service_count = COUNTOF(listed)};
+    if (reflection_check(&w->reflection, &f) < 0)
+        die(f.message);
+}
+
+static void make_openapi(struct world *w, const struct rpc_table *table)
+{
+    const struct openapi_info info = {"Muster's test services", MUSTER_VERSION};
+    struct buf out;
+    struct fail f;
+
+    buf_init_arena(&out, w->arena, (size_t)4 << 20);
+    if (openapi_write(&info, &table, 1, &out, &f) < 0)
+        die(f.message);
+    w->openapi = buf_str(&out);
 }
 
 static void open_engine(struct world *w)
 {
-    struct rpc_service *services = arena_new_array(w->arena, struct rpc_service, 3);
     struct rpc_table *table = arena_new_type(w->arena, struct rpc_table);
-    struct route_table routes;
+    struct route_table tables[3] = {0};
     struct fail f;
 
-    services[0] = echo_service;
-    services[1] = interop_service;
-    services[2] = conformance_service;
+    make_services(w);
     *table = (struct rpc_table){
         .dialect = &dialect,
-        .services = services,
-        .service_count = 3,
+        .services = w->services,
+        .service_count = SERVICE_COUNT,
         .style =
             {
-                .json = json_flavor(w->arena),
+                .json = json_flavor(w),
                 .rest_json = &rest_json,
                 .request_limit = w->o.message_limit,
                 .response_limit = (size_t)64 << 20,
             },
         .app = &w->app,
     };
-    if (rpc_table_new(table, w->arena, &routes, &f) < 0 ||
-        router_new(&routes, 1, &w->router, &f) < 0)
+    make_openapi(w, table);
+    tables[1] = (struct route_table){.dialect = &dialect,
+                                     .routes = proto_routes,
+                                     .count = COUNTOF(proto_routes),
+                                     .app = (void *)(uintptr_t)w->pool};
+    tables[2] = (struct route_table){.dialect = &dialect,
+                                     .routes = openapi_routes,
+                                     .count = COUNTOF(openapi_routes),
+                                     .app = &w->openapi};
+    if (rpc_table_new(table, w->arena, &tables[0], &f) < 0 ||
+        router_new(tables, COUNTOF(tables), &w->router, &f) < 0)
         die(f.message);
     w->host = (struct rpc_host){
         .ops = &host_ops,
@@ -359,11 +436,13 @@ static void say_ready(const struct world *w)
 
 static void close_all(struct world *w)
 {
+    health_leave(w->health);
     IGNORE(httpd_drain(w->httpd, 0));
     workers_stop(w->host.workers);
     httpd_free(&w->httpd);
     dispatch_free(&w->dispatch);
     router_free(&w->router);
+    health_free(&w->health);
     workers_free(&w->host.workers);
     tls_free(&w->tls);
     metrics_free(&w->host.metrics);

@@ -212,7 +212,6 @@ int grpc_stream_next(struct grpc_stream *s, struct arena *a, void **message, str
     struct buf bytes;
     int rc;
 
-    assert(!loop_is_here(s->loop));
     if (s->broken.code != CODE_OK) {
         *f = s->broken;
         return -1;

@@ -12,6 +12,7 @@ static const struct exit_code_row rows[] = {
     {EXIT_CODE_NOT_WRITABLE, "the data directory or the target file cannot be written"},
     {EXIT_CODE_DISK, "the disk failed while data was made durable"},
     {EXIT_CODE_LISTEN, "cannot listen: the address is in use or not allowed"},
+    {EXIT_CODE_MASTER_KEY, "master.key is missing, broken, or belongs to another database"},
     {EXIT_CODE_UNREACHABLE, "cannot reach the server"},
     {EXIT_CODE_DENIED, "the server did not accept the key, or the key may not do this"},
     {EXIT_CODE_NOT_FOUND, "there is no such thing"},

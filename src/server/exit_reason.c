@@ -10,10 +10,16 @@ enum exit_code exit_reason_code(const struct fail *f)
         const char *reason;
         enum exit_code code;
     } rows[] = {
-        {"locked", EXIT_CODE_LOCKED},          {"schema_newer", EXIT_CODE_NEWER_SCHEMA},
-        {"corrupt", EXIT_CODE_CORRUPT},        {"not_writable", EXIT_CODE_NOT_WRITABLE},
-        {"disk_full", EXIT_CODE_NOT_WRITABLE}, {"io_error", EXIT_CODE_DISK},
+        {"locked", EXIT_CODE_LOCKED},
+        {"schema_newer", EXIT_CODE_NEWER_SCHEMA},
+        {"corrupt", EXIT_CODE_CORRUPT},
+        {"not_writable", EXIT_CODE_NOT_WRITABLE},
+        {"disk_full", EXIT_CODE_NOT_WRITABLE},
+        {"io_error", EXIT_CODE_DISK},
         {"no_such_file", EXIT_CODE_NOT_FOUND},
+        {"no_master_key", EXIT_CODE_MASTER_KEY},
+        {"bad_master_key", EXIT_CODE_MASTER_KEY},
+        {"wrong_master_key", EXIT_CODE_MASTER_KEY},
     };
 
     for (size_t i = 0; f->reason && i < COUNTOF(rows); i++) {

@@ -6,5 +6,6 @@
 package conformance
 
 import (
+	_ "connectrpc.com/conformance/cmd/connectconformance"
 	_ "github.com/summerwind/h2spec/cmd/h2spec"
 )

@@ -39,7 +39,7 @@ enum scope {
 
 /* Rights over what all tenants share: no key of another tenant than "default" has them, whatever
  * its role. */
-#define SCOPES_OPERATOR ((uint32_t)SCOPE_TENANTS | (uint32_t)SCOPE_SERVER)
+#define SCOPES_OPERATOR ((uint32_t)SCOPE_TENANTS | (uint32_t)SCOPE_SERVER | (uint32_t)SCOPE_METRICS)
 
 struct caller {
     uint64_t tenant; /* 0: nobody */

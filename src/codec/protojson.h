@@ -12,7 +12,8 @@
  *        fraction is refused. float and double: number or string, "NaN", "Infinity", "-Infinity";
  *        a float out of its range is refused. bool: only true and false. string: only strings.
  *        bytes: base64 of either alphabet, padded or not. Enum: name or number; a number that is
- *        not declared is kept. Map keys are strings; the same key twice is refused. Timestamp: RFC
+ *        not declared is kept. Map keys are strings, integers without a plus sign or zeros in
+ *        front, so that the same key twice is the same text twice: refused. Timestamp: RFC
  *        3339 with any offset, years 1 to 9999. Duration: "1.5s", at most 315576000000 s.
  * FieldMask: one string of lowerCamelCase paths, comma-separated. Struct, Value, ListValue: plain
  * JSON. Wrappers: the bare value. Any: {"@type": ..., ...}, or {"@type": ..., "value": ...} for the
@@ -70,7 +71,9 @@ struct protojson_flavor {
 
 /* 0 in any place: the value behind it. */
 struct protojson_limits {
-    uint32_t depth; /* of objects and lists, also those inside an Any; 100, never more */
+    uint32_t depth; /* of objects and lists, also those inside an Any; 100, never more. Beside it,
+                       what is read never nests deeper than proto_decode() allows: a level of a
+                       Struct is three of these */
     uint32_t nodes; /* values and keys; 1 million */
     size_t bytes;   /* of input; 16 MiB */
     size_t memory;  /* that may be taken from the arena; 64 MiB */
@@ -97,7 +100,7 @@ int protojson_decode_field(const struct protojson_flavor *flavor, const struct p
                            void *msg, struct fail *f) MUST_CHECK;
 
 /* The reader's next value, for messages inside other JSON. The reader's limits count for depth and
- * nodes, its arena for memory; what fails goes to the reader's fail. */
+ * nodes, for memory it is the default; what fails goes to the reader's fail. */
 int protojson_read(const struct protojson_flavor *flavor, const struct proto_message *m,
                    struct json_reader *r, void *msg) MUST_CHECK;
 

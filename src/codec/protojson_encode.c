@@ -11,7 +11,7 @@
 #include "codec/proto_internal.h"
 #include "codec/protojson_internal.h"
 
-/* Doubles and floats up to here print every digit before the point. */
+/* Below it each integer is a float of its own, printed without a point or an exponent. */
 #define PLAIN_FLOAT_MAX 16777216.0F /* 2^24 */
 
 int protojson_descend(struct protojson_encoder *e)

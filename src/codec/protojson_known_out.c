@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The messages that have a form of their own in JSON. Pure; any thread. */
 #include <math.h>
-#include <string.h>
 
-#include "codec/json_internal.h"
+#include "base/number.h"
 #include "codec/proto_internal.h"
 #include "codec/protojson_internal.h"
 #include "codec/rfc3339.h"
+
+#define EXACT_INTEGER_MAX 9007199254740992.0 /* 2^53: beyond it every digit would be a claim */
 
 static int put_value(struct protojson_encoder *e, const struct proto_message *m, const void *msg);
 
@@ -35,7 +36,7 @@ static int put_time(struct protojson_encoder *e, const struct proto_message *m, 
     return 0;
 }
 
-/* "foo_bar.baz" as fooBar.baz, in place of a copy: characters go out one by one. */
+/* foo_bar.baz as fooBar.baz; the path survives that. */
 static void put_path(struct buf *out, struct str path)
 {
     for (size_t i = 0; i < path.len; i++) {
@@ -70,23 +71,28 @@ static int put_field_mask(struct protojson_encoder *e, const struct proto_messag
 
 /* --- Struct, Value and ListValue --- */
 
+/* "1.0", "-0.0"; v is integral and a long can hold it. */
+static void put_pointed(struct json_writer *w, double v)
+{
+    char text[NUMBER_TEXT_MAX + 2];
+    size_t len = 0;
+
+    if (signbit(v))
+        text[len++] = '-';
+    len += number_print_i64((int64_t)fabs(v), text + len);
+    text[len++] = '.';
+    text[len++] = '0';
+    json_put_raw(w, str_make(text, len));
+}
+
 static int put_number(struct protojson_encoder *e, const struct proto_message *m, double v)
 {
-    char text[JSON_DOUBLE_TEXT_MAX + 2];
-    size_t len;
-
     if (!isfinite(v))
         return no_form(e, m, "a number that JSON does not have");
-    if (!e->flavor->point_doubles || trunc(v) != v || fabs(v) >= 1e15) {
+    if (e->flavor->point_doubles && fabs(v) < EXACT_INTEGER_MAX && trunc(v) == v)
+        put_pointed(e->w, v);
+    else
         json_double(e->w, v);
-        return 0;
-    }
-    len = json_double_print(v, text);
-    if (!memchr(text, 'e', len) && !memchr(text, '.', len)) {
-        text[len++] = '.';
-        text[len++] = '0';
-    }
-    json_put_raw(e->w, str_make(text, len));
     return 0;
 }
 

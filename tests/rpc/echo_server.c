@@ -343,6 +343,7 @@ static void take_request(struct world *w, struct connectrpc_conformance_v1_serve
     }
 }
 
+/* TLS has read them. */
 static void drop_files(const struct world *w)
 {
     const char *const files[] = {w->o.tls.cert_file, w->o.tls.key_file, w->o.tls.ca_file};
@@ -473,12 +474,12 @@ int main(int argc, char **argv)
     w.log = (struct log){.out = w.logger};
     open_engine(&w);
     open_httpd(&w);
+    drop_files(&w);
     if (w.o.conformance)
         send_response(&w, &q);
     else
         say_ready(&w);
     sigwait(&stop, &signal_number);
-    drop_files(&w);
     close_all(&w);
     return 0;
 }

@@ -303,7 +303,7 @@ static void refuse_match(struct flight *fl, enum route_match match, const struct
         return;
     case ROUTE_NO_VERB:
         fl->allow = hit->allow;
-        if (hit->near && hit->near->rpc)
+        if (hit->near && hit->near->rpc && !hit->near->rpc->rest)
             fl->allow = envelope_no_verb(&fl->call, hit->near->rpc);
         IGNORE(fail_reason(&fl->fail, CODE_UNIMPLEMENTED, "no_such_verb",
                            "this path does not serve that method"));
@@ -317,6 +317,18 @@ static void refuse_match(struct flight *fl, enum route_match match, const struct
     }
 }
 
+static int begin_envelope(struct flight *fl, int *status)
+{
+    const struct rpc_method *m = fl->info->route->rpc;
+
+    if (envelope_begin(&fl->call, m, fl->d->coders, fl->d->host->gzip_min_bytes, status,
+                       &fl->fail) == 0)
+        return 0;
+    if (*status == 405)
+        fl->allow = envelope_no_verb(&fl->call, m);
+    return -1;
+}
+
 /* Everything that the head alone decides, cheapest for the honest client first. */
 static int head_check(struct flight *fl, int *status)
 {
@@ -324,8 +336,7 @@ static int head_check(struct flight *fl, int *status)
 
     if (dialect->begin && dialect->begin(&fl->call, &fl->fail) < 0)
         return -1;
-    if (fl->info->route->rpc && envelope_begin(&fl->call, fl->info->route->rpc, fl->d->coders,
-                                               fl->d->host->gzip_min_bytes, status, &fl->fail) < 0)
+    if (fl->info->route->rpc && begin_envelope(fl, status) < 0)
         return -1;
     if (envelope_reads_head(&fl->call)) {
         if (accept_caller(fl) < 0 || accept_length(fl, status) < 0 || accept_rate(fl) < 0)

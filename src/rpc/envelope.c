@@ -39,10 +39,10 @@ static const struct media medias[] = {
 #define GRPC_TYPES                                                                                 \
     "application/grpc, application/grpc+json, application/grpc+json; charset=utf-8, "              \
     "application/grpc+proto, application/grpc-web, application/grpc-web+json, "                    \
-    "application/grpc-web+proto, application/grpc-web-text, application/grpc-web-text+proto, "
+    "application/grpc-web+proto, application/grpc-web-text, application/grpc-web-text+proto"
 
 static const struct str accept_post_unary =
-    STR_INIT(GRPC_TYPES "application/json, application/json; charset=utf-8, application/proto");
+    STR_INIT(GRPC_TYPES ", application/json, application/json; charset=utf-8, application/proto");
 static const struct str accept_post_stream =
     STR_INIT("application/connect+json, application/connect+proto, " GRPC_TYPES);
 
@@ -92,7 +92,8 @@ static bool media_fits(const struct media *m, const struct rpc_method *method)
         return !rpc_method_is_stream(method);
     if (m->ops == &envelope_connect_stream)
         return rpc_method_is_stream(method);
-    return true;
+    /* Clients of the text form send one message; pieces of it cannot be told apart as they come. */
+    return !m->text || !method->m->client_streaming;
 }
 
 static bool takes_get(const struct rpc_method *m)
@@ -100,10 +101,8 @@ static bool takes_get(const struct rpc_method *m)
     return m->m->idempotency == PROTO_NO_SIDE_EFFECTS && !rpc_method_is_stream(m);
 }
 
-static int refuse_media(struct envelope_call *e, int *status, struct fail *f)
+static int refuse_media(int *status, struct fail *f)
 {
-    http_resp_add(e->call->x, STR("accept-post"),
-                  rpc_method_is_stream(e->method) ? accept_post_stream : accept_post_unary);
     *status = 415;
     return fail_reason(f, CODE_UNKNOWN, "media_type", "the method has no such media type");
 }
@@ -113,10 +112,10 @@ static int begin_get(struct envelope_call *e, int *status, struct fail *f)
     struct call *c = e->call;
 
     if (c->x->req.content_length > 0)
-        return refuse_media(e, status, f);
+        return refuse_media(status, f);
     if (envelope_connect_get.begin(e, f) == 0)
         return 0;
-    return e->ops ? -1 : refuse_media(e, status, f);
+    return e->ops ? -1 : refuse_media(status, f);
 }
 
 static int begin_post(struct envelope_call *e, int *status, struct fail *f)
@@ -128,7 +127,7 @@ static int begin_post(struct envelope_call *e, int *status, struct fail *f)
                                 : NULL;
 
     if (!m || !media_fits(m, e->method))
-        return refuse_media(e, status, f);
+        return refuse_media(status, f);
     e->codec = m->codec;
     e->text = m->text;
     e->content_type = m->type;
@@ -174,7 +173,7 @@ int envelope_begin(struct call *c, const struct rpc_method *m, struct coders *co
 
 uint32_t envelope_no_verb(struct call *c, const struct rpc_method *m)
 {
-    if (!m->rest)
+    if (!c->envelope)
         make(c, m);
     return VERB(HTTP_POST) | (takes_get(m) ? VERB(HTTP_GET) : 0);
 }

@@ -101,7 +101,7 @@ static inline bool rpc_method_is_stream(const struct rpc_method *m)
 int envelope_begin(struct call *c, const struct rpc_method *m, struct coders *coders,
                    size_t gzip_min_bytes, int *status, struct fail *f) MUST_CHECK;
 
-/* The route is known, the verb is not. Returns the verbs that are. */
+/* The path is an RPC method's, the verb is not. Returns the verbs that are. */
 uint32_t envelope_no_verb(struct call *c, const struct rpc_method *m);
 
 /* False for plain routes and REST: the head, the media type and the codings are HTTP's business. */

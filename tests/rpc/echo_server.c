@@ -292,13 +292,12 @@ static void read_all(uint8_t *out, size_t len)
         die("standard input ended early");
 }
 
-static const char *write_file(const char *dir, const char *name, struct str bytes)
+static const char *write_file(struct arena *a, const char *dir, const char *name, struct str bytes)
 {
-    char *path;
-    FILE *file;
+    const char *path = arena_cstr(a, arena_printf(a, "%s/%s", dir, name));
+    FILE *file = fopen(path, "wx");
 
-    if (asprintf(&path, "%s/%s", dir, name) < 0 || !(file = fopen(path, "wx")) ||
-        fwrite(bytes.p, 1, bytes.len, file) != bytes.len || fclose(file) != 0)
+    if (!file || fwrite(bytes.p, 1, bytes.len, file) != bytes.len || fclose(file) != 0)
         die("cannot write a certificate");
     return path;
 }
@@ -335,10 +334,10 @@ static void take_request(struct world *w, struct connectrpc_conformance_v1_serve
         return;
     if (!mkdtemp(dir) || !q->server_creds)
         die("there are no credentials to serve with");
-    w->o.tls.cert_file = write_file(dir, "cert.pem", q->server_creds->cert);
-    w->o.tls.key_file = write_file(dir, "key.pem", q->server_creds->key);
+    w->o.tls.cert_file = write_file(w->arena, dir, "cert.pem", q->server_creds->cert);
+    w->o.tls.key_file = write_file(w->arena, dir, "key.pem", q->server_creds->key);
     if (q->client_tls_cert.len > 0) {
-        w->o.tls.ca_file = write_file(dir, "ca.pem", q->client_tls_cert);
+        w->o.tls.ca_file = write_file(w->arena, dir, "ca.pem", q->client_tls_cert);
         w->o.tls.client_cert = TLS_CLIENT_CERT_REQUIRED;
     }
 }

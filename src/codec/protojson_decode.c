@@ -205,20 +205,13 @@ int protojson_read_scalar(struct protojson_decoder *d, const struct proto_field 
 
 /* --- fields --- */
 
-/* Whether null is a value, not the lack of one. */
+/* Whether null is a value, not the lack of one. In lists and maps, where it cannot be the lack of
+ * one, the value's own reader refuses it. */
 static bool takes_null(const struct proto_field *fd)
 {
     if (fd->type == PROTO_MESSAGE)
         return fd->message->kind == PROTO_KIND_VALUE;
     return protojson_is_null_value(fd);
-}
-
-/* null where only a value can stand. */
-static int refuse_null(struct protojson_decoder *d, const struct proto_field *fd)
-{
-    if (json_peek(d->r) != JSON_NULL || takes_null(fd))
-        return 0;
-    return protojson_mismatch(d, json_next(d->r), "a value");
 }
 
 static int read_submessage(struct protojson_decoder *d, const struct proto_message *m, void *msg)
@@ -259,8 +252,6 @@ static int read_item(struct protojson_decoder *d, const struct proto_field *fd,
     bool skipped = false;
     void *item;
 
-    if (refuse_null(d, fd) < 0)
-        return -1;
     if (fd->type == PROTO_MESSAGE) {
         item = protojson_append(d, fd, array);
         return item ? read_submessage(d, fd->message, item) : -1;
@@ -307,8 +298,6 @@ static int read_entry(struct protojson_decoder *d, const struct proto_field *map
     if (why)
         return refuse_value(d, why);
     memcpy(proto_at(entry, key), &k, proto_value_size(key));
-    if (refuse_null(d, value) < 0)
-        return -1;
     if (value->type == PROTO_MESSAGE)
         return read_singular(d, value, entry);
 

@@ -579,6 +579,8 @@ static void nothing_nests_deeper_than_the_wire_format_allows(void **state)
     assert_int_equal(protojson_decode(&b->flavor, all, b->a, nested_values(b, 33), NULL, e, &b->f),
                      0);
     assert_exhausted(b, nested_values(b, 34), NULL);
+    assert_exhausted(
+        b, arena_printf(b->a, "{\"anEverything\":%.*s}", STR_ARG(nested_values(b, 33))), NULL);
     buf_init_arena(&bytes, b->a, 1 << 20);
     assert_int_equal(proto_encode(all, e, &bytes), 0);
     assert_int_equal(proto_decode(all, b->a, buf_str(&bytes), NULL, again, &b->f), 0);

@@ -19,7 +19,6 @@
 #include "base/arena.h"
 #include "base/fail.h"
 #include "base/macros.h"
-#include "base/metric.h"
 #include "base/str.h"
 #include "net/allow_list.h"
 #include "net/http.h"

@@ -36,6 +36,7 @@ enum behavior {
     BROKEN,       /* a reset in the middle */
     HUGE_HEAD,
     INFORMED, /* 103 before 200 */
+    HINTS,    /* 103 without end */
     EARLY,    /* a whole answer as soon as the head is there */
 };
 
@@ -48,6 +49,7 @@ static const char *const behaviors[] = {
     [BROKEN] = "/broken",
     [HUGE_HEAD] = "/huge-head",
     [INFORMED] = "/informed",
+    [HINTS] = "/hints",
     [EARLY] = "/early",
 };
 
@@ -74,6 +76,7 @@ struct peer {
     uint32_t last_reset;
     uint64_t endless_bytes;
     bool refused_once;
+    bool rude; /* hangs up on whoever comes */
     bool mute; /* takes connections and bytes, says nothing */
     char authority[64];
 };
@@ -155,6 +158,11 @@ static void peer_answer(struct peer *p, struct peer_stream *s)
         nghttp2_submit_response(p->session, s->id, head, 3, &body);
         break;
     }
+    case HINTS:
+        head[0] = field(":status", "103");
+        for (int i = 0; i < 1000; i++)
+            nghttp2_submit_headers(p->session, NGHTTP2_FLAG_NONE, s->id, NULL, head, 3, NULL);
+        break;
     case HEADERS_ONLY: nghttp2_submit_response(p->session, s->id, head, 3, NULL); break;
     case HUGE_HEAD:
         memset(huge, 'h', sizeof(huge) - 1);
@@ -285,6 +293,10 @@ static void peer_pump(struct peer *p)
         p->accepted++;
         if (!p->mute)
             peer_greet(p);
+        if (p->rude) {
+            peer_hang_up(p);
+            return;
+        }
     }
     if (p->fd == -1)
         return;
@@ -671,6 +683,15 @@ static void a_head_over_the_limit_is_refused(void **state UNUSED)
     ground_free(g);
 }
 
+static void early_hints_do_not_come_without_end(void **state UNUSED)
+{
+    struct ground *g = ground_with((struct http2_client_options){.head_max = 8000});
+
+    assert_int_equal(try_it(g, "/hints", "x").how, HTTP2_END_TOO_LARGE);
+    assert_int_equal(try_it(g, "/echo", "z").how, HTTP2_END_WHOLE);
+    ground_free(g);
+}
+
 static void a_lost_connection_ends_what_was_sent_and_a_new_one_is_made(void **state UNUSED)
 {
     struct ground *g = ground_new();
@@ -795,6 +816,35 @@ static void a_refused_connection_fails_and_is_tried_again_after_a_pause(void **s
     advance(g, 700);
     assert_int_equal(g->peer.accepted, 0);
     advance(g, 600);
+    until(g, patient.ends == 1);
+    assert_int_equal(patient.how, HTTP2_END_WHOLE);
+    ground_free(g);
+}
+
+/* The pauses are 1, 1.6, 2.56 s and then 2.6 s, each within a fifth; a timer is up to 66 ms late.
+ */
+static void pauses_between_attempts_grow_up_to_a_limit(void **state UNUSED)
+{
+    static const int pauses_ms[] = {1000, 1600, 2560, 2600, 2600};
+    struct ground *g = ground_with(
+        (struct http2_client_options){.backoff_first_ms = 1000, .backoff_max_ms = 2600});
+    struct tried patient;
+
+    g->peer.rude = true;
+    prepare(&patient, g);
+    patient.r.wait = true;
+    start(&patient, "/echo", "patient");
+    for (unsigned i = 0; i < COUNTOF(pauses_ms); i++) {
+        until(g, g->peer.accepted == i + 1 && g->peer.fd == -1);
+        settle(g);
+        advance(g, pauses_ms[i] * 8 / 10 - 5);
+        assert_int_equal(g->peer.accepted, i + 1);
+        advance(g, pauses_ms[i] * 4 / 10 + 80);
+    }
+    g->peer.rude = false;
+    until(g, g->peer.accepted == COUNTOF(pauses_ms) + 1);
+    settle(g);
+    advance(g, 4000);
     until(g, patient.ends == 1);
     assert_int_equal(patient.how, HTTP2_END_WHOLE);
     ground_free(g);
@@ -927,11 +977,13 @@ int main(void)
         cmocka_unit_test(a_refused_stream_is_sent_once_more),
         cmocka_unit_test(a_reset_tells_its_code),
         cmocka_unit_test(a_head_over_the_limit_is_refused),
+        cmocka_unit_test(early_hints_do_not_come_without_end),
         cmocka_unit_test(a_lost_connection_ends_what_was_sent_and_a_new_one_is_made),
         cmocka_unit_test(a_goodbye_lets_streams_end_and_moves_on),
         cmocka_unit_test(silence_is_asked_and_then_given_up),
         cmocka_unit_test(no_ping_without_requests_and_an_idle_connection_is_closed),
         cmocka_unit_test(a_refused_connection_fails_and_is_tried_again_after_a_pause),
+        cmocka_unit_test(pauses_between_attempts_grow_up_to_a_limit),
         cmocka_unit_test(a_mute_peer_is_given_up_in_time),
         cmocka_unit_test(an_http1_server_is_no_peer),
         cmocka_unit_test(an_address_off_the_list_is_not_connected_to),

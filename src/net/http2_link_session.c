@@ -98,13 +98,14 @@ static void note_whole(struct http2_link *l, struct http2_request *r)
 
 static void on_headers_frame(struct http2_link *l, struct http2_request *r, bool whole)
 {
-    r->head_bytes = 0;
+    /* Early hints count with the head that they come before, so there is an end to them. */
     if (!r->head_done && r->status / 100 == 1) {
         r->status = 0;
         r->answer_fields = NULL;
         r->answer_field_count = 0;
         return;
     }
+    r->head_bytes = 0;
     if (whole)
         note_whole(l, r);
     if (r->head_done)

@@ -14,6 +14,7 @@
 #define OUR_FIELDS  6
 #define REQUEST_MAX ((size_t)INT32_MAX)
 #define NEVER       INT64_MAX
+#define ADOPT_BYTES ((size_t)65536)
 
 static struct grpc_call *call_of(struct http2_request *r)
 {
@@ -458,22 +459,33 @@ static int inflate(struct arena *a, struct str in, size_t max, struct str *out, 
     return 0;
 }
 
+/* Small messages are copied: that costs less than a hook. */
+static struct str settle_in(struct arena *a, struct str payload, struct buf *bytes)
+{
+    if (!bytes || payload.len < ADOPT_BYTES)
+        return arena_str(a, payload);
+    arena_on_free(a, free, bytes->data);
+    *bytes = (struct buf){.data = NULL};
+    return payload;
+}
+
 int grpc_message_read(const struct proto_message *type, struct arena *a,
-                      const struct grpc_message *m, size_t message_max, void **out, struct fail *f)
+                      const struct grpc_message *m, struct buf *bytes, size_t message_max,
+                      void **out, struct fail *f)
 {
     const struct proto_limits limits = {
         .bytes = message_max,
         .memory = MAX(PROTO_MAX_MEMORY, 4 * message_max),
     };
-    struct str bytes;
+    struct str plain;
     void *message;
 
     if (!m->gzip)
-        bytes = arena_str(a, m->payload);
-    else if (inflate(a, m->payload, message_max, &bytes, f) < 0)
+        plain = settle_in(a, m->payload, bytes);
+    else if (inflate(a, m->payload, message_max, &plain, f) < 0)
         return -1;
     message = proto_new(a, type);
-    if (proto_decode(type, a, bytes, &limits, message, f) < 0) {
+    if (proto_decode(type, a, plain, &limits, message, f) < 0) {
         if (f->code == CODE_INVALID_ARGUMENT)
             f->code = CODE_INTERNAL; /* it is not our caller's fault */
         f->reason = "bad_answer";

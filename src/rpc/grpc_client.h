@@ -133,10 +133,12 @@ void grpc_call_cancel(struct grpc_call *c);
 
 /* -- messages ---------------------------------------------------------------------------------- */
 
-/* Inflates and decodes; everything in *out lies in the arena. Any thread. */
+/* Inflates and decodes; everything in *out lies in the arena. `bytes` is the memory that the
+ * message views into when it was kept, and may be taken over by the arena instead of copied; else
+ * NULL. Any thread. */
 int grpc_message_read(const struct proto_message *type, struct arena *a,
-                      const struct grpc_message *m, size_t message_max, void **out, struct fail *f)
-    MUST_CHECK;
+                      const struct grpc_message *m, struct buf *bytes, size_t message_max,
+                      void **out, struct fail *f) MUST_CHECK;
 
 /* -- on a worker ------------------------------------------------------------------------------- */
 

@@ -890,7 +890,7 @@ static void tried_message(struct grpc_call *c, const struct grpc_message *m)
     void *message;
 
     t->messages++;
-    if (grpc_message_read(c->method->output, t->arena, m, GRPC_MESSAGE_MAX, &message, &f) < 0)
+    if (grpc_message_read(c->method->output, t->arena, m, NULL, GRPC_MESSAGE_MAX, &message, &f) < 0)
         abort();
     if (t->messages != t->stop_after) {
         grpc_call_next(c);

@@ -221,7 +221,7 @@ int grpc_stream_next(struct grpc_stream *s, struct arena *a, void **message, str
     /* The next one may come while this one is read. */
     if (s->call.method->server_streaming)
         loop_post(s->loop, &s->next_task);
-    rc = grpc_message_read(s->call.method->output, a, &m, s->message_max, message, f);
+    rc = grpc_message_read(s->call.method->output, a, &m, &bytes, s->message_max, message, f);
     buf_done(&bytes);
     if (rc == 0)
         return 1;

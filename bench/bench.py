@@ -16,6 +16,7 @@ import time
 import idle
 import load
 import report
+import rpc
 from procs import Muster, Nginx, Trouble, memory_kib, raise_file_limit
 from report import Series, Target, table
 
@@ -260,16 +261,18 @@ class Bench:
         self.targets.append(Target("start-up", times.median, 1000, "ms", True))
         self.targets.append(Target("stripped binary", size / 2**20, 3, "MiB", True))
 
+    # --- RPC -----------------------------------------------------------------------------------
+
+    def rpc(self):
+        """Unary echo by Connect and gRPC, against nginx and, when Go is there, connect-go."""
+        rpc.measure(self, SERVER_CORE, LOAD_CORE)
+
     # --- small programs ------------------------------------------------------------------------
 
     def micro(self):
         """The small benchmark programs (target names end in _bench) of the same build."""
         build = pathlib.Path(self.options.bin).resolve().parent
-        if (build / "build.ninja").exists() and shutil.which("ninja"):
-            made = subprocess.run(["ninja", "-C", build, "benches"], capture_output=True, text=True,
-                                  check=False)
-            if made.returncode:
-                raise Trouble(made.stdout)
+        rpc.ninja(build, "benches")
         programs = sorted(p for p in build.rglob("*_bench")
                           if p.is_file() and os.access(p, os.X_OK))
         if not programs:
@@ -315,7 +318,7 @@ def mean(before, after, word):
 
 
 NAMES = {"routes": Bench.routes, "creates": Bench.creates, "idle": Bench.idle,
-         "startup": Bench.startup, "micro": Bench.micro}
+         "startup": Bench.startup, "rpc": Bench.rpc, "micro": Bench.micro}
 
 
 def arguments():
@@ -346,7 +349,7 @@ def main():
     if not os.access(options.bin, os.X_OK):
         say(f"bench: {options.bin} is not there: run `./dev build` first")
         return 2
-    missing = [tool for tool in ("nginx", "wrk", "h2load", "taskset", "strip")
+    missing = [tool for tool in ("nginx", "wrk", "h2load", "nghttp", "taskset", "strip")
                if not shutil.which(tool)]
     if missing:
         say("bench: missing: " + ", ".join(missing) + " (apt-get install nginx-light wrk "

@@ -46,11 +46,13 @@ def _measure(command, cores, pid, limit):
     return ended.stdout, used
 
 
-def wrk(url, pid, seconds, connections=64, headers=(), cores=None):
-    """HTTP/1.1 keep-alive, one request in flight on each connection."""
+def wrk(url, pid, seconds, connections=64, headers=(), cores=None, script=None):
+    """HTTP/1.1 keep-alive, one request in flight on each connection; script: Lua, for a POST."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency"]
     for header in headers:
         command += ["-H", header]
+    if script:
+        command += ["-s", str(script)]
     text, used = _measure([*command, url], cores, pid, seconds + 30)
     wrong = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
     if wrong or "Socket errors" in text:

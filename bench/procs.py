@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two servers under measurement, started on free loopback ports with their own scratch folder,
+"""The servers under measurement, started on free loopback ports with their own scratch folder,
 and what the kernel says about a process: CPU time, memory. One owner: bench.py's main thread."""
 import http.client
 import json
 import pathlib
 import resource
+import select
 import shutil
 import signal
 import socket
@@ -131,6 +132,45 @@ class Muster:
     def forget(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Echo:
+    """A program that prints "ready ADDRESS" and serves there until it is told to end."""
+
+    def __init__(self, command, folder, cores=None):
+        self.command = command
+        self.folder = pathlib.Path(folder)
+        self.cores = cores
+        self.process = None
+        self.address = None
+
+    def start(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with open(self.folder / "log", "ab") as log:
+            self.process = subprocess.Popen(pinned(self.command, self.cores), stderr=log,
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        ready, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS)
+        word, _, address = (self.process.stdout.readline() if ready else b"").decode().partition(" ")
+        if word != "ready":
+            self.stop()
+            raise Trouble(f"{self.command[0]} did not become ready\n" +
+                          (self.folder / "log").read_text(errors="replace")[-2000:])
+        self.address = address.split()[0]
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        if self.process:
+            self.process.stdout.close()
 
 
 NGINX = """

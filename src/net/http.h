@@ -51,6 +51,7 @@ struct http_field {
 struct http_peer {
     char address[64]; /* "127.0.0.1", "::1"; "unix" on the admin socket */
     uint16_t port;
+    uint16_t local_port; /* of the listener; 0 on the admin socket */
     bool tls;
     bool admin_socket;        /* came through the socket in the data directory */
     char certificate_cn[128]; /* of a verified client certificate; empty when there is none */

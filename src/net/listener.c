@@ -34,6 +34,7 @@ static struct peer *peer_new(const struct listener *l, const struct sockaddr_sto
 
     p->refs = 1;
     p->info.tls = l->endpoint->tls;
+    p->info.local_port = endpoint_port(l->endpoint);
     if (l->endpoint->is_unix) {
         p->info.admin_socket = true;
         memcpy(p->info.address, "unix", 5);

@@ -117,21 +117,37 @@ static void put_extension_numbers(const struct reflection *r, struct arena *a, s
     out->message_response.all_extension_numbers_response = numbers;
 }
 
-static void put_services(const struct reflection *r, struct arena *a, answer *out)
+static uint16_t port_of(const struct reflection *r, size_t service)
 {
+    return r->ports ? r->ports[service] : 0;
+}
+
+/* The port whose services are listed on this one: itself, or 0 when it has none of its own. */
+static uint16_t listing_port(const struct reflection *r, uint16_t port)
+{
+    for (size_t i = 0; i < r->service_count; i++)
+        if (port_of(r, i) == port)
+            return port;
+    return 0;
+}
+
+static void put_services(const struct reflection *r, struct arena *a, uint16_t port, answer *out)
+{
+    uint16_t listing = listing_port(r, port);
     struct grpc_reflection_v1_list_service_response *list =
         arena_new_type(a, struct grpc_reflection_v1_list_service_response);
 
     list->service.items =
         arena_new_array(a, struct grpc_reflection_v1_service_response, r->service_count + 1);
-    list->service.count = r->service_count;
     for (size_t i = 0; i < r->service_count; i++)
-        list->service.items[i].name = r->services[i];
+        if (port_of(r, i) == listing)
+            list->service.items[list->service.count++].name = r->services[i];
     out->message_response_case = ANSWER_(LIST_SERVICES_RESPONSE);
     out->message_response.list_services_response = list;
 }
 
-static void answer_one(const struct reflection *r, struct arena *a, const asked *in, answer *out)
+static void answer_one(const struct reflection *r, struct arena *a, uint16_t port, const asked *in,
+                       answer *out)
 {
     switch ((enum grpc_reflection_v1_server_reflection_request_message_request_case)
                 in->message_request_case) {
@@ -156,18 +172,19 @@ static void answer_one(const struct reflection *r, struct arena *a, const asked 
     case ASKED_(ALL_EXTENSION_NUMBERS_OF_TYPE):
         put_extension_numbers(r, a, in->message_request.all_extension_numbers_of_type, out);
         return;
-    case ASKED_(LIST_SERVICES): put_services(r, a, out); return;
+    case ASKED_(LIST_SERVICES): put_services(r, a, port, out); return;
     }
 }
 
 static int on_message(struct rpc_stream *s, const void *request, struct fail *f)
 {
-    const struct reflection *r = rpc_stream_call(s)->app;
+    const struct call *c = rpc_stream_call(s);
+    const struct reflection *r = c->app;
     const asked *in = request;
     asked copy = *in; /* an answer says again what was asked */
     answer out = {.valid_host = in->host, .original_request = &copy};
 
-    answer_one(r, rpc_scratch(s), in, &out);
+    answer_one(r, rpc_scratch(s), c->x->req.peer->local_port, in, &out);
     return rpc_send(s, &out, f);
 }
 

@@ -10,8 +10,9 @@
 /* Borrowed; c->app of the handlers. */
 struct reflection {
     const struct proto_pool *pool; /* all that can be asked for */
-    const struct str *services;    /* full names that the listener tells; each is in the pool */
-    size_t service_count;
+    const struct str *services;    /* full names that are listed; each is in the pool */
+    const uint16_t *ports; /* optional: the listener that lists services[i]; 0: those that */
+    size_t service_count;  /* have none of their own */
 };
 
 struct rpc_service reflection_v1_service(const struct reflection *r);

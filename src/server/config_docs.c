@@ -23,6 +23,7 @@ static const struct {
     {"tasks.", "Tasks"},
     {"rate.", "Rates"},
     {"metrics.", "Metrics"},
+    {"reflection.", "Reflection"},
     {"outbound.", "Outbound calls"},
 };
 

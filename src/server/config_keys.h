@@ -184,6 +184,11 @@ RATE_KEYS(admin, "0", "0", "0")
 BOOL_KEY(metrics_open, "metrics.open", "false", FIXED,
     "Shows /metrics to callers on other machines without a key, too.")
 
+LIST_KEY(reflection_services, "reflection.services", "", 64, FIXED,
+    "Services that gRPC reflection lists, by full name; PORT=NAME lists one on that listener alone, "
+    "where the others are not listed then. Some clients know services by their last name only and "
+    "want one package a port. Empty: every listener lists all of them.")
+
 LIST_KEY(outbound_allow, "outbound.allow", "", 1024, LIVE,
     "Networks (10.0.0.0/8), addresses and host names (*.example.com) that the server may call, each "
     "with an optional port. Empty: it calls nobody.")

@@ -17,6 +17,7 @@ enum exit_code exit_reason_code(const struct fail *f)
         {"disk_full", EXIT_CODE_NOT_WRITABLE},
         {"io_error", EXIT_CODE_DISK},
         {"no_such_file", EXIT_CODE_NOT_FOUND},
+        {"bad_setting", EXIT_CODE_USAGE},
         {"no_master_key", EXIT_CODE_MASTER_KEY},
         {"bad_master_key", EXIT_CODE_MASTER_KEY},
         {"wrong_master_key", EXIT_CODE_MASTER_KEY},

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/admin/admin.h"
+#include "api/catalog/catalog.h"
 #include "api/host.h"
 #include "base/heap.h"
 #include "base/id.h"
@@ -45,7 +46,8 @@ struct server {
     struct api_host api;
     struct admin_app admin;
     struct admin_probe probes[2];
-    struct route_table tables[1];
+    struct catalog *catalog;
+    struct route_table tables[1 + CATALOG_TABLES];
     struct router *router;
     struct dispatch *dispatch;
     struct tls *tls;
@@ -223,7 +225,12 @@ static int open_dispatch(struct server *s, struct fail *f)
     api_host_init(&s->api);
     fill_admin(s);
 
+    /* No dialect has RPC services yet. */
+    if (catalog_new(s->arena, &admin_dialect, NULL, 0, c->reflection_services.items,
+                    c->reflection_services.count, &s->catalog, f) < 0)
+        return -1;
     s->tables[0] = admin_table(&s->admin);
+    memcpy(&s->tables[1], catalog_routes(s->catalog), CATALOG_TABLES * sizeof(s->tables[1]));
     if (router_new(s->tables, COUNTOF(s->tables), &s->router, f) < 0)
         return -1;
     return dispatch_new(&s->api.rpc, s->router, &s->dispatch, f);
@@ -370,7 +377,7 @@ static enum exit_code start(struct server *s, struct fail *f)
     if (open_store(s, f) < 0 || open_domain(s, f) < 0)
         return data_code(f);
     if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
-        return EXIT_CODE_FAILURE;
+        return exit_reason_code(f);
     if (open_httpd(s, f) < 0)
         return EXIT_CODE_LISTEN;
     if (httpd_start(s->httpd, f) < 0)
@@ -441,6 +448,7 @@ int server_reload(struct server *s, const struct config *config, struct fail *f)
 void server_lame(struct server *s)
 {
     slot_set(&s->draining, s);
+    health_leave(catalog_health(s->catalog));
 }
 
 bool server_drain(struct server *s)
@@ -493,6 +501,8 @@ void server_free(struct server **server)
     scheduler_free(&s->scheduler);
     housekeeping_free(&s->housekeeping);
     dispatch_free(&s->dispatch);
+    if (s->catalog)
+        catalog_done(s->catalog);
     router_free(&s->router);
     workers_free(&s->workers);
     limits_free(&s->limits);

@@ -150,7 +150,8 @@ class Echo:
             self.process = subprocess.Popen(pinned(self.command, self.cores), stderr=log,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         ready, _, _ = select.select([self.process.stdout], [], [], READY_SECONDS)
-        word, _, address = (self.process.stdout.readline() if ready else b"").decode().partition(" ")
+        said = self.process.stdout.readline().decode() if ready else ""
+        word, _, address = said.partition(" ")
         if word != "ready":
             self.stop()
             raise Trouble(f"{self.command[0]} did not become ready\n" +

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the RPC engine: unary echo of 100 bytes through three envelopes, against nginx's static
-answer of the same size to the same requests, and beside an echo server by connect-go when there is Go
-to build it. Called by bench.py, which owns the options and the report."""
+answer of the same size to the same requests, and beside an echo server by connect-go when there is
+Go to build it. Called by bench.py, which owns the options and the report."""
 import http.client
 import json
 import os
@@ -15,7 +15,8 @@ from report import Series, Target, table
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-TEXT = "an echo of one hundred bytes: what agents send is about as long as this line, which says nothing new"
+TEXT = ("an echo of one hundred bytes: what agents send is about as long as this line, "
+        "which says nothing new")
 assert len(TEXT) == 100
 MESSAGE = b"\x0a" + bytes([len(TEXT)]) + TEXT.encode()  # a string in field 1
 
@@ -54,7 +55,8 @@ ENVELOPES = (
              {MUSTER: _json("text"), NGINX: _json("text"), GO: _json("fileName")}, 0.8,
              {"HTTP/1.1, 64 connections": None}),
     Envelope("gRPC", GRPC, _same(b"\x00" + len(MESSAGE).to_bytes(4, "big") + MESSAGE), 1.2,
-             {"h2c, 16 connections x 32 streams": (16, 32), "h2c, 64 connections x 1 stream": (64, 1)}),
+             {"h2c, 16 connections x 32 streams": (16, 32),
+              "h2c, 64 connections x 1 stream": (64, 1)}),
 )
 
 
@@ -205,7 +207,8 @@ class Rpc:
         rows = []
         for envelope in ENVELOPES:
             for load_name in envelope.loads:
-                series = {name: self.results[envelope.name, load_name, name] for name in self.names()}
+                series = {name: self.results[envelope.name, load_name, name]
+                          for name in self.names()}
                 for name, (rate, cpu) in series.items():
                     rows.append((envelope.name, load_name, name, rate, cpu,
                                  f"{cpu.over(series[NGINX][1]):.2f}",
@@ -214,19 +217,16 @@ class Rpc:
         note = f"\n\nconnect-go is left out: {self.why_no_go}." if self.why_no_go else ""
         self.bench.section(
             "RPC echo", f"A text of {len(TEXT)} bytes there and back, one worker, loop or "
-            f"processor (Go) pinned to core {self.server_core}; nginx answers the same POST with as "
-            "many bytes and looks at none.\n\n" +
+            f"processor (Go) pinned to core {self.server_core}; nginx answers the same POST with "
+            "as many bytes and looks at none.\n\n" +
             table(("envelope", "load", "server", "requests/s", "requests per CPU-second",
                    "ratio to nginx", "to connect-go"), rows) + note)
 
     def _targets(self, envelope, load_name, series):
-        mine = series[MUSTER][1]
-        what = f"{envelope.name} echo against", f"{load_name}"
-        self.bench.targets.append(Target(f"{what[0]} nginx: {what[1]}", mine.over(series[NGINX][1]),
-                                         envelope.target))
-        if GO in series:
-            self.bench.targets.append(Target(f"{what[0]} connect-go: {what[1]}",
-                                             mine.over(series[GO][1]), 3.0))
+        for name, limit in ((NGINX, envelope.target), (GO, 3.0)):
+            if name in series:
+                self.bench.targets.append(Target(f"{envelope.name} echo against {name}: {load_name}",
+                                                 series[MUSTER][1].over(series[name][1]), limit))
 
 
 def measure(bench, server_core, load_core):

@@ -81,6 +81,7 @@ def build_go():
     if not shutil.which("go"):
         return None, "Go is not there"
     program = ROOT / "build/tools/go_echo"
+    program.parent.mkdir(parents=True, exist_ok=True)
     made = subprocess.run(["go", "build", "-trimpath", "-buildvcs=false", "-o", program, "."],
                           cwd=HERE / "go", capture_output=True, text=True, check=False)
     return (program, "") if made.returncode == 0 else (None, f"it did not build: {made.stderr}")
@@ -223,10 +224,11 @@ class Rpc:
                    "ratio to nginx", "to connect-go"), rows) + note)
 
     def _targets(self, envelope, load_name, series):
+        mine = series[MUSTER][1]
         for name, limit in ((NGINX, envelope.target), (GO, 3.0)):
             if name in series:
-                self.bench.targets.append(Target(f"{envelope.name} echo against {name}: {load_name}",
-                                                 series[MUSTER][1].over(series[name][1]), limit))
+                what = f"{envelope.name} echo against {name}: {load_name}"
+                self.bench.targets.append(Target(what, mine.over(series[name][1]), limit))
 
 
 def measure(bench, server_core, load_core):

@@ -52,13 +52,21 @@ bool rest_path_find(const struct proto_message *m, struct str name, struct arena
     return true;
 }
 
+static bool is_plain(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (strchr("{}%?#/", text.p[i]))
+            return false;
+    return text.len > 0 && str_is_within(text, '!', '~');
+}
+
 /* "*", "**" or text, inside a variable (v) or outside. */
 static int put_segment(struct parser *p, struct str segment, struct rest_variable *v)
 {
     bool one = str_eq(segment, STR("*")), rest = str_eq(segment, STR("**"));
     struct rest_piece piece = {.text = segment};
 
-    if (segment.len == 0 || (!one && !rest && str_index(segment, '*') >= 0))
+    if (!is_plain(segment) || (!one && !rest && str_index(segment, '*') >= 0))
         return refuse(p, "a bad segment");
     if (one || rest) {
         piece = (struct rest_piece){.is_param = true, .param = p->params};
@@ -139,6 +147,8 @@ static int parse(struct parser *p)
         return refuse(p, "no slash at the start");
     path = str_skip(path, 1);
     verb = cut_verb(&path);
+    if (path.len == 0)
+        return refuse(p, "nothing but a verb");
     while (path.len > 0) {
         buf_put_byte(&p->out, '/');
         if (path.p[0] == '{') {
@@ -156,7 +166,9 @@ static int parse(struct parser *p)
             return -1;
         }
     }
-    if (verb.len > 0) {
+    if (verb.p) {
+        if (!is_plain(verb))
+            return refuse(p, "a bad verb");
         buf_put_byte(&p->out, ':');
         buf_put_str(&p->out, verb);
     }

@@ -384,10 +384,19 @@ static void on_end(struct http2_request *r, enum http2_end how, const struct fai
 
 static const struct http2_request_ops ops = {on_head, on_data, on_end};
 
+/* Every name is this machine. */
+static int look_up(const char *name UNUSED, const struct addrinfo *hints, struct addrinfo **out)
+{
+    struct addrinfo numeric = *hints;
+
+    numeric.ai_flags = AI_NUMERICHOST;
+    return getaddrinfo("127.0.0.1", NULL, &numeric, out);
+}
+
 static struct ground *ground_with(struct http2_client_options o)
 {
     struct ground *g = heap_new_type(struct ground);
-    struct resolver_options ro = {.clock = NULL};
+    struct resolver_options ro = {.look_up = look_up};
 
     g->clock = clock_new_manual(1700000000000000, 1000000000);
     ro.clock = g->clock;
@@ -400,7 +409,8 @@ static struct ground *ground_with(struct http2_client_options o)
     o.loop = g->loop;
     o.resolver = g->resolver;
     o.allow = g->allow;
-    o.host = STR("127.0.0.1");
+    if (o.host.len == 0)
+        o.host = STR("127.0.0.1");
     o.port = g->peer.port;
     g->client = http2_client_new(&o);
     return g;
@@ -573,7 +583,7 @@ static void a_slow_reader_stops_the_sender(void **state UNUSED)
 
 static void a_large_body_passes_flow_control(void **state UNUSED)
 {
-    struct ground *g = ground_new();
+    struct ground *g = ground_with((struct http2_client_options){.window_bytes = 100000});
     size_t len = 3000000;
     char *body = heap_alloc(len + 1);
     struct tried t;
@@ -915,6 +925,25 @@ static void an_address_off_the_list_is_not_connected_to(void **state UNUSED)
     ground_free(g);
 }
 
+static void a_name_is_connected_to_but_only_at_addresses_on_the_list(void **state UNUSED)
+{
+    struct ground *g = ground_with((struct http2_client_options){.host = STR("inside.test")});
+    struct allow_list *other = allow_list_new();
+    struct tried t;
+
+    assert_int_equal(allow_list_add(other, STR("10.0.0.0/8"), &g->f), 0);
+    assert_int_equal(try_it(g, "/echo", "x").how, HTTP2_END_WHOLE);
+    http2_client_set_allow(g->client, other);
+    settle(g);
+    t = try_it(g, "/echo", "x");
+    assert_int_equal(t.how, HTTP2_END_UNSENT);
+    assert_int_equal(t.why.code, CODE_PERMISSION_DENIED);
+    assert_int_equal(g->peer.accepted, 1);
+    http2_client_free(&g->client);
+    allow_list_free(&other);
+    ground_free(g);
+}
+
 static void freeing_the_client_ends_its_requests(void **state UNUSED)
 {
     struct ground *g = ground_new();
@@ -961,6 +990,30 @@ static void more_requests_than_streams_take_turns(void **state UNUSED)
     ground_free(g);
 }
 
+static void what_was_not_sent_yet_outlives_its_connection(void **state UNUSED)
+{
+    struct ground *g = ground_new();
+    const nghttp2_settings_entry one[] = {{NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 1}};
+    struct tried held, queued;
+
+    assert_int_equal(try_it(g, "/echo", "x").how, HTTP2_END_WHOLE);
+    nghttp2_submit_settings(g->peer.session, 0, one, 1);
+    settle(g);
+    prepare(&held, g);
+    start(&held, "/hold", "x");
+    prepare(&queued, g);
+    start(&queued, "/echo", "queued");
+    settle(g);
+    assert_int_equal(g->peer.requests, 2);
+    peer_hang_up(&g->peer);
+    until(g, queued.ends == 1);
+    assert_int_equal(queued.how, HTTP2_END_WHOLE);
+    assert_true(str_eq(buf_str(&queued.body), STR("queued")));
+    assert_int_equal(held.how, HTTP2_END_LOST);
+    assert_int_equal(g->peer.accepted, 2);
+    ground_free(g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -987,8 +1040,10 @@ int main(void)
         cmocka_unit_test(a_mute_peer_is_given_up_in_time),
         cmocka_unit_test(an_http1_server_is_no_peer),
         cmocka_unit_test(an_address_off_the_list_is_not_connected_to),
+        cmocka_unit_test(a_name_is_connected_to_but_only_at_addresses_on_the_list),
         cmocka_unit_test(freeing_the_client_ends_its_requests),
         cmocka_unit_test(more_requests_than_streams_take_turns),
+        cmocka_unit_test(what_was_not_sent_yet_outlives_its_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -423,6 +423,16 @@ static void await_gone(struct ground *g, unsigned n)
     pthread_mutex_unlock(&g->service.lock);
 }
 
+static unsigned gone_count(struct ground *g)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&g->service.lock);
+    n = g->service.gone;
+    pthread_mutex_unlock(&g->service.lock);
+    return n;
+}
+
 static uint64_t await_endless(struct ground *g, uint64_t n)
 {
     uint64_t bytes;
@@ -652,6 +662,7 @@ static void a_message_over_the_limit_is_refused_packed_or_not(void **state UNUSE
     assert_int_equal(g->f.code, CODE_RESOURCE_EXHAUSTED);
     assert_int_equal(unary(g, "bomb", &small, &response, NULL), -1);
     assert_int_equal(g->f.code, CODE_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(g->f.message, "inflates")); /* stopped before it was decoded */
     ground_free(g);
 }
 
@@ -745,12 +756,15 @@ static void silence_ends_a_stream_but_only_while_it_is_listened_to(void **state 
     struct ground *g = ground_new();
     const struct grpc_call_options o = {.idle_timeout_ms = 1000};
     struct grpc_stream *s = open_stream(g, "one-and-silence", &o);
+    struct grpc_testing_simple_response *response;
     void *message;
 
     grpc_stream_headers(s);
     await_endless(g, MESSAGE_BYTES);
     advance(g, 5000); /* a message waits: the reader is slow, not the other side */
     await_loop(g);
+    assert_int_equal(unary(g, "echo", NULL, &response, NULL), 0); /* behind a reset, if any */
+    assert_int_equal(gone_count(g), 0);
     next_name(g, s);
     await_loop(g);
     advance(g, 1100);

@@ -387,6 +387,13 @@ void log_write(const struct log *l, enum log_level level, const char *message, c
         write_out(g);
 }
 
+size_t log_gathered(struct logger *l)
+{
+    const struct gather *g = pthread_getspecific(l->key);
+
+    return g ? g->len : 0;
+}
+
 void log_flush(struct logger *l)
 {
     struct gather *g = pthread_getspecific(l->key);

@@ -38,6 +38,7 @@ enum kv_type {
 struct kv {
     const char *key; /* a plain word of ours: printed as it is */
     enum kv_type type;
+    uint32_t key_len;
     union {
         struct str s;
         int64_t i;
@@ -47,14 +48,17 @@ struct kv {
     } v;
 };
 
-#define KV_STR(k, cstr)  ((struct kv){.key = (k), .type = KV_TYPE_STR, .v.s = str_of(cstr)})
-#define KV_SLICE(k, str) ((struct kv){.key = (k), .type = KV_TYPE_STR, .v.s = (str)})
-#define KV_INT(k, n)     ((struct kv){.key = (k), .type = KV_TYPE_INT, .v.i = (n)})
-#define KV_UINT(k, n)    ((struct kv){.key = (k), .type = KV_TYPE_UINT, .v.u = (n)})
-#define KV_BOOL(k, n)    ((struct kv){.key = (k), .type = KV_TYPE_BOOL, .v.b = (n)})
-#define KV_DOUBLE(k, n)  ((struct kv){.key = (k), .type = KV_TYPE_DOUBLE, .v.d = (n)})
+/* What every key-value begins with; a literal's length is known to the compiler. */
+#define KV_KEY(k) .key = (k), .key_len = (uint32_t)__builtin_strlen(k)
+
+#define KV_STR(k, cstr)  ((struct kv){KV_KEY(k), .type = KV_TYPE_STR, .v.s = str_of(cstr)})
+#define KV_SLICE(k, str) ((struct kv){KV_KEY(k), .type = KV_TYPE_STR, .v.s = (str)})
+#define KV_INT(k, n)     ((struct kv){KV_KEY(k), .type = KV_TYPE_INT, .v.i = (n)})
+#define KV_UINT(k, n)    ((struct kv){KV_KEY(k), .type = KV_TYPE_UINT, .v.u = (n)})
+#define KV_BOOL(k, n)    ((struct kv){KV_KEY(k), .type = KV_TYPE_BOOL, .v.b = (n)})
+#define KV_DOUBLE(k, n)  ((struct kv){KV_KEY(k), .type = KV_TYPE_DOUBLE, .v.d = (n)})
 /* Printed as "***": says that there was one. */
-#define KV_SECRET(k) ((struct kv){.key = (k), .type = KV_TYPE_SECRET})
+#define KV_SECRET(k) ((struct kv){KV_KEY(k), .type = KV_TYPE_SECRET})
 
 struct logger;
 
@@ -81,6 +85,9 @@ struct log {
 bool log_wants(const struct log *l, enum log_level level);
 void log_write(const struct log *l, enum log_level level, const char *message, const struct kv *kvs,
                size_t count);
+
+/* How many bytes the calling thread gathered. */
+size_t log_gathered(struct logger *l);
 
 /* Writes out what the calling thread gathered. */
 void log_flush(struct logger *l);

@@ -216,7 +216,7 @@ static void put_double(struct log_line *n, double v)
 
 void log_line_put(struct log_line *n, const struct kv *kv)
 {
-    size_t key_len = strlen(kv->key);
+    size_t key_len = kv->key_len;
 
     if ((size_t)(n->end - n->at) < key_len + FIELD_BYTES + ESCAPED_MAX + 4) {
         n->cut = true;

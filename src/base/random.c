@@ -78,15 +78,14 @@ void random_text(char *out, size_t len)
 {
     /* Without i, l, o and u: three look like digits, the last keeps words from forming. */
     static const char symbols[] = "0123456789abcdefghjkmnpqrstvwxyz";
-    uint8_t bytes[64];
+    uint64_t bits = 0;
 
     _Static_assert(sizeof(symbols) - 1 == 32, "five bits a symbol");
-    for (size_t done = 0; done < len; done += sizeof(bytes)) {
-        size_t n = MIN(len - done, sizeof(bytes));
-
-        random_bytes(bytes, n);
-        for (size_t i = 0; i < n; i++)
-            out[done + i] = symbols[bytes[i] & 31];
+    for (size_t i = 0; i < len; i++) {
+        if (i % 12 == 0)
+            bits = random_u64();
+        out[i] = symbols[bits & 31];
+        bits >>= 5;
     }
-    explicit_bzero(bytes, sizeof(bytes));
+    explicit_bzero(&bits, sizeof(bits));
 }

@@ -24,6 +24,9 @@ static ptrdiff_t plain_read(struct conn *c, uint8_t *out, size_t cap)
     do {
         n = recv(c->watch.fd, out, cap, 0);
     } while (n == -1 && errno == EINTR);
+    /* Less than there was room for: the socket is empty, and what comes next is an event. Unless
+     * the end is what comes next, and its event was the same. */
+    c->unread = n > 0 && ((size_t)n == cap || c->ending);
     if (n == -1)
         return errno == EAGAIN ? CONN_AGAIN : CONN_BROKEN;
     return n;
@@ -48,8 +51,7 @@ static void plain_shut(struct conn *c)
 
 static bool plain_has_pending(struct conn *c)
 {
-    (void)c;
-    return false;
+    return c->unread;
 }
 
 const struct transport_ops transport_plain = {
@@ -244,7 +246,7 @@ static void on_eof(struct conn *c)
 static void read_some(struct conn *c)
 {
     struct host *h = c->host;
-    int round = 0;
+    size_t sum = 0;
 
     do {
         ptrdiff_t n = c->io->read(c, h->read_buffer, sizeof(h->read_buffer));
@@ -260,11 +262,12 @@ static void read_some(struct conn *c)
             return;
         }
         counter_add(h->metrics->bytes_in, (uint64_t)n);
+        sum += (size_t)n;
         if (c->stage == CONN_LINGERING)
             on_lingering_bytes(c, (size_t)n);
         else
             conn_feed(c, h->read_buffer, (size_t)n);
-    } while (c->io->has_pending(c) && wants_input(c) && ++round < ROUNDS_MAX);
+    } while (sum < HOST_READ_BYTES && c->io->has_pending(c) && wants_input(c));
 }
 
 /* --- life --- */
@@ -319,14 +322,22 @@ static void begin_lingering(struct conn *c)
         conn_close(c, c->reason);
 }
 
+/* Plain sockets are edge-triggered: the kernel need not look at each of them again to find that
+ * there is nothing left. OpenSSL reads record by record and does not say when the socket is empty,
+ * so there the kernel keeps looking. Either way a change of what is asked for makes it look. */
+static uint32_t triggers(const struct conn *c)
+{
+    return c->ssl ? 0 : EPOLLET | EPOLLRDHUP;
+}
+
 static void set_interest(struct conn *c)
 {
     uint32_t events = wants_input(c) ? EPOLLIN : 0;
 
-    if (conn_backlog(c) > 0 || c->more || c->wants_write)
+    if (conn_backlog(c) > 0 || c->wants_write)
         events |= EPOLLOUT;
     if (c->watch.fd >= 0)
-        loop_rewatch(c->host->loop, &c->watch, events);
+        loop_rewatch(c->host->loop, &c->watch, events | triggers(c));
 }
 
 /* Takes, produces and sends as far as it goes without waiting. */
@@ -381,6 +392,15 @@ static void shake_hands(struct conn *c)
     }
 }
 
+static void mark_for_next_turn(struct conn *c)
+{
+    if (c->is_dirty)
+        return;
+    c->is_dirty = true;
+    c->next_dirty = c->host->later;
+    c->host->later = c;
+}
+
 static void end_run(struct conn *c)
 {
     advance(c);
@@ -389,9 +409,10 @@ static void end_run(struct conn *c)
         return;
     set_interest(c);
     set_timer(c);
-    /* What TLS holds decrypted raises no event: come back for it once the others had their turn. */
-    if (c->stage != CONN_HANDSHAKE && c->io->has_pending(c) && wants_input(c))
-        conn_mark(c);
+    /* What raises no event: come back for it once the others had their turn. */
+    if (c->stage != CONN_HANDSHAKE &&
+        ((c->more && conn_backlog(c) == 0) || (c->io->has_pending(c) && wants_input(c))))
+        mark_for_next_turn(c);
 }
 
 void conn_run(struct conn *c)
@@ -411,13 +432,18 @@ static void on_event(struct loop_watch *w, uint32_t events)
     struct conn *c = CONTAINER_OF(w, struct conn, watch);
 
     c->running = true;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        c->ending = true;
+    if (!c->ssl && (events & EPOLLIN))
+        c->unread = true;
     if (c->stage == CONN_HANDSHAKE)
         shake_hands(c);
     if (c->stage != CONN_HANDSHAKE && wants_input(c) && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         read_some(c);
     else if (events & (EPOLLHUP | EPOLLERR))
         conn_close(c, c->stage >= CONN_FLUSHING ? c->reason : CLOSE_BY_CLIENT);
-    end_run(c);
+    c->running = false;
+    conn_mark(c);
 }
 
 void conn_mark(struct conn *c)
@@ -426,8 +452,8 @@ void conn_mark(struct conn *c)
     if (c->running || c->is_dirty || c->stage == CONN_CLOSED)
         return;
     c->is_dirty = true;
-    c->next_dirty = c->host->dirty;
-    c->host->dirty = c;
+    *c->host->last_dirty = c;
+    c->host->last_dirty = &c->next_dirty;
 }
 
 void conn_set_proto(struct conn *c, const struct proto_ops *proto, void *state)
@@ -542,7 +568,7 @@ struct conn *conn_open(struct host *h, int fd, struct peer *peer)
         if (tls_conn_begin(c) < 0)
             conn_close(c, CLOSE_TLS);
     }
-    if (c->stage != CONN_CLOSED && loop_watch(h->loop, &c->watch, EPOLLIN) < 0) {
+    if (c->stage != CONN_CLOSED && loop_watch(h->loop, &c->watch, EPOLLIN | triggers(c)) < 0) {
         c->watch.fn = NULL;
         conn_close(c, CLOSE_IO);
     }

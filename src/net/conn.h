@@ -87,6 +87,8 @@ struct conn {
     bool again;   /* marked meanwhile */
     bool hungry;
     bool eof;
+    bool unread;      /* the socket may hold bytes, or its end, that no event will tell of */
+    bool ending;      /* the peer's end or a failure is next, maybe after bytes */
     bool wants_write; /* TLS handshake */
     bool more;        /* output is left to be filled in */
     bool linger;      /* the client may still be sending */

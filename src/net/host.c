@@ -10,6 +10,8 @@
 #include "net/exchange.h"
 
 #define ARENA_FIRST_BYTES 6144
+#define LOG_BYTES         (32 * 1024)
+#define LOG_WAIT_US       2000
 
 static void free_dead(struct host *h)
 {
@@ -21,15 +23,14 @@ static void free_dead(struct host *h)
     }
 }
 
-static void at_turn_end(struct loop_hook *hook)
+/* Running one may mark another: take the list as it is now. */
+static void run_dirty(struct host *h)
 {
-    struct host *h = CONTAINER_OF(hook, struct host, hook);
-
-    /* Running one may mark another, or mark itself for later: take the list as it is now. */
     for (int round = 0; h->dirty && round < 4; round++) {
         struct conn *list = h->dirty;
 
         h->dirty = NULL;
+        h->last_dirty = &h->dirty;
         while (list) {
             struct conn *c = list;
 
@@ -39,10 +40,53 @@ static void at_turn_end(struct loop_hook *hook)
             conn_run(c);
         }
     }
+}
+
+/* Whoever has more to do goes on in the next turn, which does not wait; the dead do not. */
+static void keep_dirty(struct host *h)
+{
+    struct conn **at = &h->dirty;
+
+    *h->last_dirty = h->later;
+    h->later = NULL;
+    while (*at) {
+        if ((*at)->stage == CONN_CLOSED)
+            *at = (*at)->next_dirty;
+        else
+            at = &(*at)->next_dirty;
+    }
+    h->last_dirty = at;
     if (h->dirty)
-        loop_wake(h->loop);
-    free_dead(h);
+        loop_hurry(h->loop);
+}
+
+/* Lines go out many at a time while there is work, but at once when there is none, and never late.
+ */
+static void send_log(struct host *h)
+{
+    size_t gathered = log_gathered(h->logger);
+    int64_t now = loop_now_us(h->loop);
+
+    if (gathered == 0)
+        return;
+    if (h->log_since_us == 0)
+        h->log_since_us = now;
+    if (gathered < LOG_BYTES && now - h->log_since_us < LOG_WAIT_US && loop_was_busy(h->loop)) {
+        loop_hurry(h->loop);
+        return;
+    }
     log_flush(h->logger);
+    h->log_since_us = 0;
+}
+
+static void at_turn_end(struct loop_hook *hook)
+{
+    struct host *h = CONTAINER_OF(hook, struct host, hook);
+
+    run_dirty(h);
+    keep_dirty(h);
+    free_dead(h);
+    send_log(h);
     if (h->draining && h->on_empty && !h->conns && !h->exchanges) {
         void (*fn)(void *arg) = h->on_empty;
 
@@ -62,6 +106,7 @@ struct host *host_new(struct loop *loop, const struct http_service *service, con
     h->logger = log->out;
     h->metrics = metrics;
     h->limits = *limits;
+    h->last_dirty = &h->dirty;
     h->hook.fn = at_turn_end;
     loop_on_turn(loop, &h->hook);
     loop_on_node(loop, exchange_on_posted);

@@ -44,13 +44,16 @@ struct host {
 
     struct conn *conns;
     size_t conn_count;
+    struct conn **last_dirty;
     struct conn *dirty; /* have something to do before the turn ends */
+    struct conn *later; /* go on in the next turn */
     struct conn *dead;  /* closed, to be freed at the end of the turn */
     struct exchange *exchanges;
     bool draining;
     void (*on_empty)(void *arg); /* draining, and the last connection and exchange went */
     void *on_empty_arg;
 
+    int64_t log_since_us; /* lines have been waiting; 0: none have */
     struct loop_hook hook;
     struct arena *arenas[HOST_SPARE_ARENAS];
     size_t arena_count;

@@ -20,6 +20,8 @@ struct loop {
     int epoll_fd;
     unsigned index;
     bool stop;
+    bool hurry; /* do not wait */
+    bool busy;
     bool bound; /* thread is known */
     pthread_t thread;
     int64_t now_us;
@@ -129,6 +131,8 @@ static int wait_ms(const struct loop *l, int max_ms)
 {
     int64_t next_us = timers_next_us(&l->timers);
 
+    if (l->hurry)
+        return 0;
     if (next_us == INT64_MAX)
         return max_ms;
     if (next_us <= l->now_us)
@@ -149,6 +153,8 @@ void loop_turn(struct loop *l, int max_wait_ms)
     int n = epoll_wait(l->epoll_fd, l->events, EVENTS_A_TURN, wait_ms(l, max_wait_ms));
 
     assert(n != -1 || errno == EINTR);
+    l->hurry = false;
+    l->busy = n > 0;
     take_time(l);
     for (int i = 0; i < n; i++) {
         struct loop_watch *w = l->events[i].data.ptr;
@@ -166,6 +172,7 @@ void loop_run(struct loop *l)
     while (!l->stop)
         loop_turn(l, -1);
     run_posted(l);
+    l->busy = false;
     run_hooks(l);
     l->bound = false; /* whoever cleans up after it */
 }
@@ -253,6 +260,16 @@ void loop_wake(struct loop *l)
         n = write(l->waker.fd, &one, sizeof(one));
     } while (n == -1 && errno == EINTR);
     /* EAGAIN: the counter is full, so the loop is awake anyway. */
+}
+
+void loop_hurry(struct loop *l)
+{
+    l->hurry = true;
+}
+
+bool loop_was_busy(const struct loop *l)
+{
+    return l->busy;
 }
 
 void loop_post(struct loop *l, struct loop_task *t)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread's event loop: file descriptors (level-triggered epoll), coarse timers, work posted by
+/* One thread's event loop: file descriptors (epoll, level-triggered unless EPOLLET is
+ * asked for), coarse timers, work posted by
  * other threads, the time of the turn. Everything here belongs to the loop's thread, except
  * loop_post(), loop_post_node(), loop_wake() and loop_stop(), which any thread may call. */
 #ifndef NET_LOOP_H
@@ -74,6 +75,12 @@ void loop_post(struct loop *l, struct loop_task *t);
 /* Same for objects with their own callback: fn of loop_on_node() gets each node. Any thread. */
 void loop_post_node(struct loop *l, struct queue_node *n);
 void loop_on_node(struct loop *l, void (*fn)(struct queue_node *n));
+
+/* The next turn does not wait. The loop's thread. */
+void loop_hurry(struct loop *l);
+
+/* Whether this turn had descriptors or posted work to look after. */
+bool loop_was_busy(const struct loop *l);
 
 /* Makes the loop look at the clock again: for tests that moved a manual clock. Any thread. */
 void loop_wake(struct loop *l);

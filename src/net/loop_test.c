@@ -192,6 +192,18 @@ static void hooks_run_once_a_turn(void **state)
     assert_int_equal(loop_index(x->loop), 3);
 }
 
+static void hurried_turn_does_not_wait(void **state)
+{
+    struct fixture *x = *state;
+
+    loop_hurry(x->loop);
+    loop_turn(x->loop, -1); /* hangs if it waits */
+    assert_false(loop_was_busy(x->loop));
+    loop_wake(x->loop);
+    loop_turn(x->loop, -1);
+    assert_true(loop_was_busy(x->loop));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -203,6 +215,7 @@ int main(void)
         TEST(timers_follow_the_clock),
         TEST(date_is_that_of_the_turn),
         TEST(hooks_run_once_a_turn),
+        TEST(hurried_turn_does_not_wait),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,7 +28,7 @@ struct str status_message(struct arena *a, const char *message)
     struct buf out;
 
     if (str_is_within(in, ' ', '~') && str_index(in, '%') < 0)
-        return in;
+        return arena_str(a, in); /* trailers outlive the failure that they tell of */
     buf_init_arena(&out, a, MESSAGE_BYTES);
     for (size_t i = 0; i < in.len; i++) {
         unsigned char c = (unsigned char)in.p[i];

@@ -35,6 +35,15 @@ static void a_message_is_percent_encoded_outside_of_printable_ascii(void **state
     assert_true(str_eq(status_message(*state, "\xe2\x98\xba"), STR("%E2%98%BA")));
 }
 
+static void a_message_outlives_the_failure(void **state)
+{
+    char text[] = "gone";
+    struct str said = status_message(*state, text);
+
+    memset(text, 'x', sizeof(text) - 1);
+    assert_true(str_eq(said, STR("gone")));
+}
+
 static void details_are_a_google_rpc_status_in_base64(void **state)
 {
     struct call c = {.arena = *state};
@@ -144,6 +153,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_message_is_percent_encoded_outside_of_printable_ascii),
+        TEST(a_message_outlives_the_failure),
         TEST(details_are_a_google_rpc_status_in_base64),
         TEST(a_timeout_is_up_to_eight_digits_and_a_unit),
         TEST(text_is_decoded_piece_by_piece),

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients from npm against the engine, at the versions that node/package-lock.json pins. They are
+installed below build/ once, and again when the lock changes."""
+import fcntl
+import json
+import shutil
+import subprocess
+
+import pytest
+
+from harness import ROOT, environment
+from rpcclient import DESCRIPTORS, EchoServer
+
+SOURCE = ROOT / "tests/node"
+PLACE = ROOT / "build/node"
+PATIENCE = 600  # seconds; of npm and of sanitizers
+
+
+def installed():
+    """The folder with the scripts and what they need."""
+    PLACE.mkdir(parents=True, exist_ok=True)
+    with open(PLACE / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of test runs side by side
+        for file in SOURCE.iterdir():
+            shutil.copyfile(file, PLACE / file.name)
+        stamp = PLACE / ".installed"
+        wanted = (SOURCE / "package-lock.json").read_text()
+        if not stamp.exists() or stamp.read_text() != wanted:
+            done = subprocess.run(["npm", "ci"], cwd=PLACE, capture_output=True, text=True,
+                                  timeout=PATIENCE, stdin=subprocess.DEVNULL)
+            assert done.returncode == 0, done.stdout + done.stderr
+            stamp.write_text(wanted)
+    return PLACE
+
+
+@pytest.fixture(scope="module")
+def echo(tmp_path_factory, certificates):
+    with EchoServer(tmp_path_factory.mktemp("node"), certificates, "--gzip-min", 1) as server:
+        yield server
+
+
+@pytest.mark.parametrize("script, checks", [
+    ("connect.mjs connect", 128), ("connect.mjs grpc", 64), ("connect.mjs grpc-web", 112),
+    ("grpc.mjs", 36)])
+def test_clients_from_npm(echo, script, checks):
+    done = subprocess.run(
+        ["node", *script.split()], cwd=installed(), capture_output=True, text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL, env=environment(
+            ECHO_PORT=str(echo.port), ECHO_TLS_PORT=str(echo.tls_port),
+            ECHO_CA=str(echo.certificates.ca), ECHO_DESCRIPTORS=str(DESCRIPTORS)))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    failed = [f"{r['name']}: {r['error']}" for r in results if r["error"]]
+    assert not failed, f"{len(failed)} of {len(results)}:\n" + "\n".join(failed[:10])
+    assert len(results) >= checks
+
+
+def test_the_lock_names_no_registry():
+    lock = json.loads((SOURCE / "package-lock.json").read_text())
+    assert not [n for n, p in lock["packages"].items() if "resolved" in p]
+    assert all(p.get("integrity") for n, p in lock["packages"].items() if n)
+    for name, version in lock["packages"][""]["dependencies"].items():
+        assert version == lock["packages"]["node_modules/" + name]["version"], name

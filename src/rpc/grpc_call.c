@@ -103,19 +103,15 @@ static void finish_inbox(struct grpc_call *c, enum grpc_inbox_state state)
 
 static void finish_ended(struct grpc_call *c, enum grpc_inbox_state state)
 {
-    struct fail f;
+    struct fail f = {.code = CODE_OK};
 
-    if (c->outcome.code != CODE_OK) {
-        finish(c);
-    } else if (state == GRPC_INBOX_SHORT) {
+    if (c->outcome.code == CODE_OK && state == GRPC_INBOX_SHORT)
         fail_reason(&f, CODE_INTERNAL, "bad_answer", "the answer ends within a message");
-        finish_with(c, &f);
-    } else if (is_single(c) && c->messages == 0) {
+    else if (c->outcome.code == CODE_OK && is_single(c) && c->messages == 0)
         fail_reason(&f, CODE_UNIMPLEMENTED, "no_message", "the answer has no message");
-        finish_with(c, &f);
-    } else {
-        finish(c);
-    }
+    if (f.code != CODE_OK)
+        grpc_outcome_set(&c->outcome, c->arena, &f);
+    finish(c);
 }
 
 static void take_all(struct grpc_call *c)
@@ -477,7 +473,7 @@ int grpc_message_read(const struct proto_message *type, struct arena *a,
         .bytes = message_max,
         .memory = MAX(PROTO_MAX_MEMORY, 4 * message_max),
     };
-    struct str plain;
+    struct str plain = {NULL, 0};
     void *message;
 
     if (!m->gzip)

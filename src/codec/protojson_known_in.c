@@ -259,11 +259,13 @@ static int read_any_content(struct protojson_decoder *d, struct str url, struct 
 
 static int read_any(struct protojson_decoder *d, const struct proto_message *m, void *msg)
 {
-    enum json_token t = json_peek(d->r);
-    struct json_reader before = *d->r;
-    struct str url, bytes = {0};
+    IGNORE(
+        json_peek(d->r)); /* settles the reader before the value: it may have to come back here */
 
-    t = json_next(d->r);
+    struct json_reader before = *d->r;
+    struct str url = {0}, bytes = {0};
+    enum json_token t = json_next(d->r);
+
     if (t != JSON_OBJECT_BEGIN)
         return protojson_mismatch(d, t, "an object");
     t = json_next(d->r);

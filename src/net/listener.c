@@ -29,9 +29,11 @@ static int64_t open_connections(const struct net_metrics *m)
 static struct peer *peer_new(const struct listener *l, const struct sockaddr_storage *from)
 {
     struct peer *p = heap_new_type(struct peer);
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)from;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)from;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
 
+    memcpy(&v4, from, sizeof(v4));
+    memcpy(&v6, from, sizeof(v6));
     p->refs = 1;
     p->info.tls = l->endpoint->tls;
     p->info.local_port = endpoint_port(l->endpoint);
@@ -39,11 +41,11 @@ static struct peer *peer_new(const struct listener *l, const struct sockaddr_sto
         p->info.admin_socket = true;
         memcpy(p->info.address, "unix", 5);
     } else if (from->ss_family == AF_INET6) {
-        inet_ntop(AF_INET6, &v6->sin6_addr, p->info.address, sizeof(p->info.address));
-        p->info.port = ntohs(v6->sin6_port);
+        inet_ntop(AF_INET6, &v6.sin6_addr, p->info.address, sizeof(p->info.address));
+        p->info.port = ntohs(v6.sin6_port);
     } else {
-        inet_ntop(AF_INET, &v4->sin_addr, p->info.address, sizeof(p->info.address));
-        p->info.port = ntohs(v4->sin_port);
+        inet_ntop(AF_INET, &v4.sin_addr, p->info.address, sizeof(p->info.address));
+        p->info.port = ntohs(v4.sin_port);
     }
     return p;
 }

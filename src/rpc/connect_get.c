@@ -58,7 +58,7 @@ static int begin(struct envelope_call *e, struct fail *f)
 {
     struct call *c = e->call;
     const struct http_req *req = &c->x->req;
-    struct connect_query q;
+    struct connect_query q = {0};
 
     if (connect_query_read(c->arena, req->query, &q, f) < 0) {
         e->ops = &envelope_connect_get;

@@ -626,9 +626,19 @@ static bool sniff_fill(struct conn *c)
     return false;
 }
 
+/* "PRI " is HTTP/2 that stalled; less may be the beginning of any request. */
 static void sniff_timeout(struct conn *c)
 {
-    conn_close(c, c->in_len > 0 ? CLOSE_HEADER_TIMEOUT : CLOSE_IDLE);
+    if (c->in_len == 0) {
+        conn_close(c, CLOSE_IDLE);
+    } else if (c->in_len >= 4) {
+        http2_refuse_preface(c);
+        c->reason = CLOSE_HEADER_TIMEOUT;
+    } else {
+        http1_start(c);
+        take_kept(c);
+        c->proto->timeout(c);
+    }
 }
 
 static void sniff_eof(struct conn *c)

@@ -546,6 +546,32 @@ static void preface_may_come_in_pieces(void **state)
     close(fd);
 }
 
+static void preface_that_stalls_is_answered(void **state)
+{
+    struct test_server *s = *state;
+
+    for (unsigned len = 1; len < 24; len++) {
+        int fd = test_server_connect(s);
+        uint64_t before = test_server_counter(s, "muster_net_received_bytes_total", "");
+
+        test_send_bytes(fd, PREFACE, len);
+        test_server_await(s, "muster_net_received_bytes_total", "", before + len);
+        test_server_advance(s, 11000);
+
+        struct buf b = test_receive(fd, NULL);
+
+        /* A GOAWAY, or words that any client of HTTP/1.1 understands. */
+        if (len >= 4)
+            assert_true(b.len > 26 && b.data[3] == NGHTTP2_SETTINGS &&
+                        b.data[12] == NGHTTP2_GOAWAY);
+        else
+            assert_true(test_has(&b, "HTTP/1.1 408 "));
+        buf_done(&b);
+        close(fd);
+        test_server_await(s, "muster_connections_closed_total", "reason=\"header_timeout\"", len);
+    }
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -568,6 +594,7 @@ int main(void)
         TEST(rapid_resets_end_the_connection),
         TEST(empty_data_frames_end_the_connection),
         TEST(preface_may_come_in_pieces),
+        TEST(preface_that_stalls_is_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,10 +90,15 @@ static void deliver(struct rpc_stream *s, const struct frame *frame)
     arena_reset(s->incoming);
 }
 
-/* Hands over the message at the front of s->in; false when it is not whole. */
+static struct str undelivered(const struct rpc_stream *s)
+{
+    return str_skip(buf_str(&s->in), s->in_at);
+}
+
+/* Hands over the next message of s->in; false when it is not whole. */
 static bool take_message(struct rpc_stream *s)
 {
-    struct str rest = buf_str(&s->in);
+    struct str rest = undelivered(s);
     struct frame frame;
     struct fail f;
     size_t length;
@@ -109,7 +114,7 @@ static bool take_message(struct rpc_stream *s)
     if (frame_take(&rest, &frame) != FRAME_OK)
         return false;
     deliver(s, &frame);
-    buf_consume(&s->in, s->in.len - rest.len);
+    s->in_at = s->in.len - rest.len;
     return true;
 }
 
@@ -117,7 +122,7 @@ static void at_end(struct rpc_stream *s)
 {
     struct fail f;
 
-    if (s->in.len == 0) {
+    if (undelivered(s).len == 0) {
         half_close(s);
         return;
     }
@@ -135,6 +140,9 @@ static void pump(struct rpc_stream *s)
             continue;
         if (is_over(s))
             return;
+
+        buf_consume(&s->in, s->in_at);
+        s->in_at = 0;
 
         uint8_t *at = buf_reserve(&s->in, READ_BYTES);
 

@@ -48,6 +48,7 @@ struct rpc_stream {
     void *state;
     struct arena *incoming; /* one request message */
     struct buf in;
+    size_t in_at; /* delivered so far */
     struct timer timer;
     bool opened;
     bool half_closed;

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from h2client import Reset
 from rpcpeer import (CODES, TEST, Bare, Connect, ConnectGet, ConnectStream, EchoServer, Error, Grpc,
                      GrpcWeb, Types, Wire, envelopes, frame)
 
@@ -303,6 +304,25 @@ def test_grpc_needs_http2(server, types):
         Grpc(types, "proto").call(Wire(server, 1), f"/{TEST}/Echo",
                                   [types["muster.test.v1.EchoRequest"]()])
     assert caught.value.args[0] == 505
+    _, _, said, _ = Wire(server, 1)("POST", f"/{TEST}/Echo", [("content-type", "application/grpc")],
+                                    b"")
+    assert said == b"this needs HTTP/2\n"
+
+
+def test_an_answer_whose_head_http2_cannot_carry_resets_its_stream(server, types):
+    fields = [("echo-text", "x" * 30000), ("echo-bin", base64.b64encode(b"y" * 30000).decode())]
+    with pytest.raises(Reset):
+        Grpc(types, "proto").call(Wire(server, 2), f"/{TEST}/Echo",
+                                  [types["muster.test.v1.EchoRequest"]()], fields)
+
+
+def test_details_too_large_for_trailers_do_not_keep_the_error_back(server, types):
+    problem = types["muster.test.v1.EchoRequest"]()
+    problem.problem.code = 5
+    problem.problem.details.add().Pack(types["google.protobuf.StringValue"](value="x" * 55000))
+    with pytest.raises(Error) as caught:
+        Grpc(types, "proto").call(Wire(server, 2), f"/{TEST}/Echo", [problem])
+    assert caught.value.same() == ("not_found", "", [])
 
 
 # --- REST ---
@@ -337,6 +357,19 @@ def test_rest_reads_nested_and_repeated_query_parameters(server):
         "parent": "shelves/s", "numbers": ["1", "-2"], "deep": True, "at_most": 4,
         "since": "2020-01-01T00:00:00Z",
         "filter": {"label": ["a", "b"], "color": "COLOR_BLUE", "page": {"size": 3}}}
+
+
+@pytest.mark.parametrize("query", [
+    "wkt_timestamp.seconds=999999999999999", "wkt_duration.seconds=5&wkt_duration.nanos=-5",
+    "wkt_field_mask.paths=Foo_B", "wkt_value.number_value=NaN", "wkt_any.type_url=bogus",
+])
+def test_rest_takes_no_parts_of_what_json_writes_as_one_value(server, query):
+    assert rest(server, "GET", "/test/v1/everything?" + query) == (200, {})
+
+
+def test_rest_keeps_a_slash_inside_a_segment_apart(server):
+    assert rest(server, "GET", "/test/v1/shelves/a%2Fthings%2Fb/things/c")[1]["name"] == \
+        "shelves/a%2Fthings%2Fb/things/c"
 
 
 def test_rest_answers_with_one_field_when_the_binding_says_so(server):

@@ -289,6 +289,18 @@ static int on_frame_sent(nghttp2_session *session UNUSED, const nghttp2_frame *f
     return 0;
 }
 
+/* nghttp2 sends no head and no trailers of more than 64 KiB, and leaves it at that: end the stream,
+ * or its client waits for ever. */
+static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *user)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS && error == NGHTTP2_ERR_FRAME_SIZE_ERROR &&
+        stream_of(user, frame->hd.stream_id))
+        IGNORE(nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+                                         NGHTTP2_INTERNAL_ERROR));
+    return 0;
+}
+
 static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
 {
     struct http2_stream *s = stream_of(user, id);
@@ -321,6 +333,7 @@ static nghttp2_session *new_session(struct http2 *h)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(cb, on_data_chunk);
     nghttp2_session_callbacks_set_on_frame_recv_callback(cb, on_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(cb, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(cb, on_frame_not_sent);
     nghttp2_session_callbacks_set_on_stream_close_callback(cb, on_stream_close);
 
     nghttp2_option_set_no_auto_window_update(opt, 1);

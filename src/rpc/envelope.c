@@ -356,6 +356,11 @@ bool envelope_error(struct call *c, const struct fail *f)
         if (c->status == 415)
             http_resp_add(c->x, STR("accept-post"),
                           rpc_method_is_stream(e->method) ? accept_post_stream : accept_post_unary);
+        if (c->status == 505) { /* not what a client of gRPC expects: a person will look */
+            c->content_type = STR("text/plain; charset=utf-8");
+            buf_put_str(&c->out, str_of(f->message));
+            buf_put_byte(&c->out, '\n');
+        }
         return true;
     }
     if (!e->ops->error)

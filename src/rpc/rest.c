@@ -74,6 +74,20 @@ int rest_query(const struct rest_binding *binding, const struct protojson_flavor
     return more;
 }
 
+/* A slash inside a segment must not look like one between segments: it stays as it was sent. */
+static void put_piece(struct buf *out, const struct rest_piece *piece, const struct call *c)
+{
+    struct str text = piece->is_param ? c->params[piece->param] : piece->text;
+    ptrdiff_t slash;
+
+    while (piece->is_segment && (slash = str_index(text, '/')) >= 0) {
+        buf_put_str(out, str_first(text, (size_t)slash));
+        buf_put_str(out, STR("%2F"));
+        text = str_skip(text, (size_t)slash + 1);
+    }
+    buf_put_str(out, text);
+}
+
 static struct str variable_text(struct arena *a, const struct rest_variable *v,
                                 const struct call *c)
 {
@@ -83,8 +97,7 @@ static struct str variable_text(struct arena *a, const struct rest_variable *v,
         return c->params[v->pieces[0].param];
     buf_init_arena(&text, a, (size_t)1 << 20); /* far above what a request line holds */
     for (size_t i = 0; i < v->piece_count; i++)
-        buf_put_str(&text,
-                    v->pieces[i].is_param ? c->params[v->pieces[i].param] : v->pieces[i].text);
+        put_piece(&text, &v->pieces[i], c);
     return buf_str(&text);
 }
 

@@ -24,6 +24,7 @@ struct rest_piece {
     struct str text;
     size_t param;
     bool is_param;
+    bool is_segment; /* the parameter is one segment of the path */
 };
 
 struct rest_variable {
@@ -45,7 +46,7 @@ struct rest_binding {
 };
 
 /* Field by field, by either name. False when there is no such field, or when one on the way is no
- * single message. */
+ * single message, or one that JSON writes as a single value (but for wrappers). */
 bool rest_path_find(const struct proto_message *m, struct str name, struct arena *a,
                     struct rest_path *out) MUST_CHECK;
 

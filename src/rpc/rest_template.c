@@ -26,6 +26,14 @@ static int refuse(struct parser *p, const char *why)
                     STR_ARG(p->method->full_name), why, STR_ARG(p->http->path));
 }
 
+/* What JSON writes as one value has no fields there: set one by one they could make no JSON. */
+static bool has_fields(const struct proto_field *fd)
+{
+    return fd->type == PROTO_MESSAGE && fd->cardinality != PROTO_REPEATED &&
+           fd->cardinality != PROTO_MAP &&
+           (fd->message->kind == PROTO_KIND_PLAIN || fd->message->kind == PROTO_KIND_WRAPPER);
+}
+
 bool rest_path_find(const struct proto_message *m, struct str name, struct arena *a,
                     struct rest_path *out)
 {
@@ -39,10 +47,7 @@ bool rest_path_find(const struct proto_message *m, struct str name, struct arena
         if (!fd || count == REST_FIELD_DEPTH)
             return false;
         fields[count++] = fd;
-        m = fd->type == PROTO_MESSAGE && fd->cardinality != PROTO_REPEATED &&
-                    fd->cardinality != PROTO_MAP
-                ? fd->message
-                : NULL;
+        m = has_fields(fd) ? fd->message : NULL;
     }
     if (count == 0)
         return false;
@@ -69,7 +74,7 @@ static int put_segment(struct parser *p, struct str segment, struct rest_variabl
     if (!is_plain(segment) || (!one && !rest && str_index(segment, '*') >= 0))
         return refuse(p, "a bad segment");
     if (one || rest) {
-        piece = (struct rest_piece){.is_param = true, .param = p->params};
+        piece = (struct rest_piece){.is_param = true, .is_segment = one, .param = p->params};
         buf_printf(&p->out, rest ? "{p%zu:path}" : "{p%zu}", p->params);
         p->params++;
     } else {

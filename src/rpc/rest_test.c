@@ -187,6 +187,19 @@ static void unknown_parameters_are_passed_over_or_named(void **state)
     assert_string_equal(f.reason, "unknown_field");
 }
 
+static void what_json_writes_as_one_value_has_no_parts(void **state)
+{
+    struct fail f;
+    const struct muster_test_v1_list_things_request *r =
+        query(state, "since.seconds=999999999999999&at_most.value=3", false, &f);
+
+    assert_non_null(r);
+    assert_null(r->since);
+    assert_true(r->at_most && r->at_most->value == 3);
+    assert_null(query(state, "since.seconds=1", true, &f));
+    assert_string_equal(f.field, "since.seconds");
+}
+
 static void bad_values_name_their_parameter(void **state)
 {
     static const struct {
@@ -324,6 +337,7 @@ int main(void)
         TEST(query_parameters_reach_nested_and_repeated_fields),
         TEST(what_the_path_binds_is_not_taken_from_the_query),
         TEST(unknown_parameters_are_passed_over_or_named),
+        TEST(what_json_writes_as_one_value_has_no_parts),
         TEST(bad_values_name_their_parameter),
         TEST(every_method_and_binding_becomes_a_route),
         TEST(without_a_rest_flavor_there_are_no_rest_routes),

@@ -206,8 +206,7 @@ def test_many_calls_share_a_connection(peer):
     assert [len(c.result().payload.body) for c in calls] == list(range(200))
 
 
-def test_a_slow_reader_gets_everything(peer):
-    """More than any window holds."""
+def test_a_stream_of_more_than_any_window_holds(peer):
     stream = peer.call(TEST + "StreamingOutputCall", peer.output_request(*[1 << 20] * 8))
     assert sum(len(a.payload.body) for a in stream) == 8 << 20
 

@@ -9,10 +9,8 @@ import urllib.parse
 
 import pytest
 
-import rpcclient
 from harness import basic
-from rpcclient import (CODES, ENVELOPES, HTTP_STATUS, Connect, ConnectGet, ConnectStream, EchoServer,
-                       Grpc, GrpcWeb, GrpcWebText, frame, frames)
+from rpcclient import (CODES, ENVELOPES, HTTP_STATUS, EchoServer, Grpc, GrpcWebText, frame, frames)
 
 SERVICE = "/muster.test.v1.TestService/"
 LIMIT = 300000
@@ -525,9 +523,7 @@ def test_malformed_timeouts_are_invalid(echo, envelope, version, tls):
             out = envelope.call(echo.api, wire, path, echo.api.new("EchoRequest"),
                                 [f"{field}: {value}"])
             assert out.code == "invalid_argument", (value, out)
-        for value in ("9999999999",) if is_connect else ("99999999H", "99999999n"[1:] + "", "5S"):
-            if value.endswith("n"):
-                continue  # would be over at once
+        for value in ("9999999999", "0060000") if is_connect else ("99999999H", "60S", "60000000u"):
             out = envelope.call(echo.api, wire, path, echo.api.new("EchoRequest"),
                                 [f"{field}: {value}"])
             assert out.code == "ok", (value, out)
@@ -548,7 +544,8 @@ def test_connects_own_rules(echo, version):
         status, answer = post(b"", media="proto")
         assert status == 200 and answer.body == b""
         assert post(b"", "Content-Encoding: gzip", media="proto")[0] == 200
-        for body in (b"[]", b"1", b'{"text":1}', b'{"text":"a","text":"b"}', b"{} {}", b'{"text":"\xff"}',
+        for body in (b"[]", b"1", b'{"text":1}', b'{"text":"a","text":"b"}', b"{} {}",
+                     b'{"text":"\xff"}',
                      b'{"number":9223372036854775808}', b'{"number":"x"}', b'{"ballast":"*"}',
                      b"{" * 1000, b'{"text":"\\ud800"}', b"\0"):
             status, answer = post(body)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Puts gRPC's length-prefixed messages together again from pieces of any size. Memory grows with
- * what arrived, not with what a prefix announces. One thread at a time. */
+ * what arrived, not with what a prefix announces; time, too, however small the messages are. One
+ * thread at a time. */
 #ifndef RPC_GRPC_INBOX_H
 #define RPC_GRPC_INBOX_H
 
@@ -13,6 +14,8 @@
 
 struct grpc_inbox {
     struct buf raw;
+    size_t at; /* what stands before was dropped or taken */
+    size_t room;
     size_t message_max;
 };
 
@@ -43,7 +46,7 @@ enum grpc_inbox_state grpc_inbox_peek(const struct grpc_inbox *in, struct grpc_m
 /* Drops the message at the front, which is whole. */
 void grpc_inbox_drop(struct grpc_inbox *in);
 
-/* Same, but keeps its bytes: *out takes the memory (buf_done() it) and *m views into it. */
+/* Same, but keeps its bytes: *out owns them (buf_done() it) and *m views into it. */
 void grpc_inbox_take(struct grpc_inbox *in, struct buf *out, struct grpc_message *m);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "rpc/grpc_inbox.h"
@@ -122,6 +123,37 @@ static void more_than_the_slack_is_refused(void **state UNUSED)
     grpc_inbox_done(&in);
 }
 
+/* With time that grows with the square of their number this would not end. */
+static void many_small_messages_are_taken_one_by_one(void **state UNUSED)
+{
+    size_t count = 1000000;
+    char *bytes = calloc(count, 5);
+
+    assert_non_null(bytes);
+    for (unsigned take = 0; take < 2; take++) {
+        struct grpc_inbox in;
+        struct grpc_message m;
+        size_t seen = 0;
+
+        grpc_inbox_init(&in, 100, 5 * count);
+        put(&in, str_make(bytes, 5 * count));
+        while (grpc_inbox_peek(&in, &m) == GRPC_INBOX_WHOLE) {
+            struct buf kept = {.data = NULL};
+
+            if (take)
+                grpc_inbox_take(&in, &kept, &m);
+            else
+                grpc_inbox_drop(&in);
+            buf_done(&kept);
+            seen++;
+        }
+        assert_int_equal(seen, count);
+        assert_true(grpc_inbox_put(&in, str_make(bytes, 5)));
+        grpc_inbox_done(&in);
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +162,7 @@ int main(void)
         cmocka_unit_test(an_empty_message_is_a_message),
         cmocka_unit_test(a_length_over_the_limit_is_told_before_the_bytes_come),
         cmocka_unit_test(unknown_flags_are_told_from_the_first_byte),
+        cmocka_unit_test(many_small_messages_are_taken_one_by_one),
         cmocka_unit_test(more_than_the_slack_is_refused),
     };
 

@@ -4,10 +4,12 @@ compressed and not: the answers, the errors and what is said beside them must be
 import base64
 import gzip
 import json
+import socket
 
 import pytest
 
 from h2client import Reset
+from harness import PATIENCE
 from rpcpeer import (CODES, TEST, Bare, Connect, ConnectGet, ConnectStream, EchoServer, Error, Grpc,
                      GrpcWeb, Types, Wire, envelopes, frame)
 
@@ -194,6 +196,16 @@ def test_a_deadline_that_passes_is_said_in_every_envelope(server, types):
             ("grpc-timeout", "20m")
         error = error_of(envelope, Wire(server, 2), f"/{TEST}/{path}", [request], [field])
         assert error.code == "deadline_exceeded", envelope
+
+
+def test_a_body_that_comes_after_the_deadline_is_late_on_the_loop_too(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as s:
+        s.sendall(f"POST /{TEST}/EchoHot HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                  "Connect-Timeout-Ms: 0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+                  .encode())
+        assert s.recv(1000).startswith(b"HTTP/1.1 100 ")  # time has passed
+        s.sendall(b"{}")
+        assert s.recv(1000).startswith(b"HTTP/1.1 504 ")
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "12345678901", "1.5"])

@@ -93,7 +93,8 @@ static void shape_outcome(struct flight *fl, int result, int status, bool may_co
 
 static void run_on_loop(struct flight *fl)
 {
-    int rc = handler_run(fl, &fl->fail);
+    int64_t now = fl->info->route->rpc ? clock_mono_us(fl->d->host->clock) : 0;
+    int rc = deadline_is_over(fl, now) ? -1 : handler_run(fl, &fl->fail);
 
     shape_outcome(fl, rc, 0, true);
     go_home(fl->call.x);

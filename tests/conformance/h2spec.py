@@ -58,7 +58,7 @@ def main():
                                            for u in found) if m)
                 print(f"== h2spec --strict over {scheme}", flush=True)
                 done = subprocess.run(
-                    [options.h2spec, "--strict", "-h", "127.0.0.1", "-p", port, "-P", "/livez",
+                    [options.h2spec, "--strict", "-h", "127.0.0.1", "-p", port, "-P", "/metrics",
                      "-o", "5", *extra], capture_output=True, text=True, timeout=600)
                 lines = done.stdout.splitlines()
                 print("\n".join(lines if done.returncode else lines[-3:]))

@@ -17,7 +17,7 @@ MAY_USE = {
     "server": "base codec net rpc core store api cli",
 }
 # Generated messages (proto/ of the build directory) need only codec/proto.h.
-MAY_USE_MESSAGES = {"rpc", "api", "server"}
+MAY_USE_MESSAGES = {"core", "rpc", "api", "server"}
 INCLUDE = re.compile(r'\s*#\s*include\s+"([^"/]+)/(?:([^"/]+)/)?')
 
 

@@ -177,6 +177,7 @@ struct proto_method {
     uint8_t access;      /* enum proto_access */
     uint8_t lane;        /* enum proto_lane */
     uint8_t limit_class;
+    bool json_only;          /* option: binary codecs are refused */
     uint32_t request_limit;  /* bytes of one message; 0: the engine's default */
     uint32_t response_limit; /* same */
 };

@@ -67,9 +67,11 @@ static int mismatch(struct fail *f)
                        "the pipeline was changed meanwhile; read it again");
 }
 
-int pipeline_create(struct store_tx *tx, const struct caller *by, struct pipeline *p,
-                    struct fail *f)
+int pipeline_create(struct store_tx *tx, struct registry *r, const struct caller *by,
+                    struct pipeline *p, struct fail *f)
 {
+    (void)r;
+
     struct pipeline row = *p;
 
     if (check(p, f) < 0 || tenant_check_id(tx, p->tenant, f) < 0)
@@ -104,9 +106,11 @@ int pipeline_list(struct store_tx *tx, uint64_t tenant, int64_t after, size_t li
     return store_pipeline_list(tx, tenant, after, limit, out, count, f);
 }
 
-int pipeline_update(struct store_tx *tx, const struct caller *by, struct pipeline *p,
-                    struct fail *f)
+int pipeline_update(struct store_tx *tx, struct registry *r, const struct caller *by,
+                    struct pipeline *p, struct fail *f)
 {
+    (void)r;
+
     struct pipeline row;
     struct pipeline other;
 
@@ -138,9 +142,11 @@ int pipeline_update(struct store_tx *tx, const struct caller *by, struct pipelin
     return 0;
 }
 
-int pipeline_delete(struct store_tx *tx, const struct caller *by, uint64_t tenant, int64_t id,
-                    int64_t revision, struct fail *f)
+int pipeline_delete(struct store_tx *tx, struct registry *r, const struct caller *by,
+                    uint64_t tenant, int64_t id, int64_t revision, struct fail *f)
 {
+    (void)r;
+
     struct pipeline row;
 
     if (pipeline_get(tx, tenant, id, &row, f) < 0)

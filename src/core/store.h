@@ -365,6 +365,17 @@ int store_task_next_due(struct store_tx *tx, int64_t *wall_us, struct fail *f) M
 int store_task_prune(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
                      struct fail *f) MUST_CHECK;
 
+#define TEXT_HASH_LEN 32
+
+/* Large texts, each kept once a tenant however many rows refer to it. hold() inserts or counts one
+ * more reference, drop() one less and deletes the last; DATA_LOSS when there is none to drop. */
+int store_text_hold(struct store_tx *tx, uint64_t tenant, const uint8_t hash[TEXT_HASH_LEN],
+                    struct str text, struct fail *f) MUST_CHECK;
+int store_text_drop(struct store_tx *tx, uint64_t tenant, const uint8_t hash[TEXT_HASH_LEN],
+                    struct fail *f) MUST_CHECK;
+int store_text_get(struct store_tx *tx, uint64_t tenant, const uint8_t hash[TEXT_HASH_LEN],
+                   struct str *out, struct fail *f) MUST_CHECK;
+
 /* Small values of a tenant by name; tenant 0 is the server's own. Puts replace. */
 int store_setting_get(struct store_tx *tx, uint64_t tenant, struct str name, struct str *value,
                       struct fail *f) MUST_CHECK;

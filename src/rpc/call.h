@@ -48,6 +48,8 @@ struct call {
 
     struct store_tx *tx; /* LANE_WRITE: the open transaction, inside this call's savepoint */
 
+    void *carry; /* from one lane to the next, see rpc_move() */
+
     struct str request_id;
 
     /* The answer. A handler sets status (200 when untouched), media type and body. */

@@ -29,6 +29,13 @@ struct rpc_stream;
  * rollback: `response` is zeroed again, what it said by call_header() and the like is forgotten. */
 typedef int (*rpc_unary_fn)(struct call *c, const void *request, void *response, struct fail *f);
 
+/* Goes on with `next` on another lane: `return rpc_move(c, LANE_WRITE, next);` from an rpc_unary_fn
+ * on a loop (to a worker or the write lane) or on a worker (to the write lane). The request and
+ * what lies in c->arena stay; `response` is zeroed again. c->carry takes along what the first part
+ * found out. */
+#define RPC_MOVED 1
+int rpc_move(struct call *c, enum lane lane, rpc_unary_fn next);
+
 /* One request, many answers by rpc_send(); on a worker, which it may keep as long as it likes.
  * Returning ends the stream. c->arena lives as long as the call; for one message's data there is
  * rpc_scratch(). */

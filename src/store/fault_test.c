@@ -30,11 +30,11 @@ static int build(struct store_tx *tx, void *arg, struct fail *f)
 
     struct source src = {.tenant = t->id, .collector = c.id, .name = STR("syslog")};
 
-    if (source_create(tx, NULL, &src, f) < 0 || pipeline_create(tx, NULL, &p, f) < 0 ||
+    if (source_create(tx, NULL, &src, f) < 0 || pipeline_create(tx, NULL, NULL, &p, f) < 0 ||
         key_create(tx, NULL, &master, &want, NULL, &secret, &k, f) < 0)
         return -1;
     c.name = STR("sea");
-    if (collector_update(tx, NULL, &c, f) < 0 || pipeline_update(tx, NULL, &p, f) < 0)
+    if (collector_update(tx, NULL, &c, f) < 0 || pipeline_update(tx, NULL, NULL, &p, f) < 0)
         return -1;
     return task_create(
         tx, &(struct task_new){.tenant = t->id, .kind = STR("dig"), .max_attempts = 2}, &task, f);

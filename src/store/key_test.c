@@ -143,7 +143,7 @@ static int do_make_pipeline(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct pipeline p = {.tenant = ((struct want *)arg)->key.tenant, .name = STR("p")};
 
-    return pipeline_create(tx, NULL, &p, f);
+    return pipeline_create(tx, NULL, NULL, &p, f);
 }
 
 static int do_make_task(struct store_tx *tx, void *arg, struct fail *f)

@@ -48,19 +48,19 @@ static int do_delete_source(struct store_tx *tx, void *arg, struct fail *f)
 
 static int do_create_pipeline(struct store_tx *tx, void *arg, struct fail *f)
 {
-    return pipeline_create(tx, &somebody, &((struct change *)arg)->p, f);
+    return pipeline_create(tx, NULL, &somebody, &((struct change *)arg)->p, f);
 }
 
 static int do_update_pipeline(struct store_tx *tx, void *arg, struct fail *f)
 {
-    return pipeline_update(tx, &somebody, &((struct change *)arg)->p, f);
+    return pipeline_update(tx, NULL, &somebody, &((struct change *)arg)->p, f);
 }
 
 static int do_delete_pipeline(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct change *c = arg;
 
-    return pipeline_delete(tx, &somebody, c->tenant, c->id, c->revision, f);
+    return pipeline_delete(tx, NULL, &somebody, c->tenant, c->id, c->revision, f);
 }
 
 static void refuses(struct fixture *x, int result, enum code code, const char *reason)

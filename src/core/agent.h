@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Agents as rows: collectors of the kind "agent", live processes in the field. What every kind has
+ * (identity, name, revision, times) is core/collector.h; here is what only agents have. Runs inside
+ * a transaction, rows live in its arena; agents.h is all of them in memory and follows these
+ * functions by itself, after the commit.
+ *
+ * Local attributes are what the agent says of itself, remote ones what the operator put on it (they
+ * are the row's labels). Its effective attributes are the local ones overlaid by the remote ones,
+ * except that keys beginning with "collector." are always the agent's own and "collector.ID" is its
+ * id. */
+#ifndef CORE_AGENT_H
+#define CORE_AGENT_H
+
+#include "core/collector.h"
+
+#define AGENT_ID_KEY          "collector.ID"
+#define AGENT_RESERVED_PREFIX "collector."
+
+#define AGENT_KEY_CHARS_MAX   100
+#define AGENT_VALUE_CHARS_MAX 150
+#define AGENT_REMOTE_MAX      100 /* attributes */
+
+enum agent_type {
+    AGENT_ALLOY = 1,
+    AGENT_OTEL = 2,
+};
+
+/* Of the configuration that the agent was last given, in the agent's own words. */
+enum agent_status {
+    AGENT_STATUS_UNSET,
+    AGENT_STATUS_APPLIED,
+    AGENT_STATUS_APPLYING,
+    AGENT_STATUS_FAILED,
+};
+
+/* A large text in the store, kept once for all rows of the tenant that refer to it. All zero: none.
+ */
+struct text_ref {
+    uint8_t hash[TEXT_HASH_LEN]; /* SHA-256 */
+    bool set;
+};
+
+/* Both sorted by key. */
+struct attributes {
+    struct label *items;
+    size_t count;
+};
+
+struct agent {
+    struct collector row; /* ext_id is the agent's id; labels and body are made from what follows */
+    enum agent_type type;
+    bool enabled;        /* gets configuration */
+    int64_t inactive_us; /* said good-bye; 0: did not. Silence is seen in row.last_seen_us */
+    struct attributes local;
+    struct attributes remote;
+    bool registered; /* spoke itself at least once */
+
+    bool has_status; /* ever reported one */
+    enum agent_status status;
+    int64_t status_us;
+    struct text_ref status_error;     /* text of a failure */
+    struct text_ref effective_config; /* encoded message AgentConfigMap of collector.v1, or what
+                                         another dialect's agents report; opaque here */
+
+    /* What one dialect keeps of an agent beyond this, by the dialect's name; opaque here. */
+    struct label *extras;
+    size_t extra_count;
+};
+
+struct registry;
+
+/* What an agent says about itself. Absent parts (flags) stay as they are. */
+struct agent_report {
+    struct str id;
+    bool has_local;
+    struct attributes local; /* any order, without AGENT_ID_KEY or with it: it is dropped */
+    bool has_name;
+    struct str name;
+    bool has_status;
+    enum agent_status status;
+    struct str status_error; /* its text, not its hash */
+    bool has_effective_config;
+    struct str effective_config;
+    enum agent_type type; /* of an agent that is new; 0: AGENT_ALLOY */
+    bool returns;         /* ends an explicit inactivity */
+    size_t local_max; /* attributes that are not reserved; 0: any number up to the row's bound */
+};
+
+/* Ids: 1 to 255 characters, no control characters. Attributes: keys and values within the limits
+ * above, no key twice. INVALID_ARGUMENT "bad_id", "bad_attributes". Pure. */
+int agent_check_id(struct str id, struct fail *f) MUST_CHECK;
+int agent_check_local(const struct attributes *local, size_t max, struct fail *f) MUST_CHECK;
+
+/* Also refuses reserved keys: "reserved_attribute". */
+int agent_check_remote(const struct attributes *remote, struct fail *f) MUST_CHECK;
+
+/* Sorts by key and drops AGENT_ID_KEY. A key that comes twice: the last one stays. */
+void attributes_sort(struct attributes *attributes);
+
+/* Effective attributes, sorted, with AGENT_ID_KEY; strings are those of the inputs. Pure. */
+struct attributes attributes_overlay(struct arena *a, struct str id, const struct attributes *local,
+                                     const struct attributes *remote);
+
+/* --- in a write transaction; the registry follows after the commit --- */
+
+/* Creates the agent or takes over what it says; writes nothing (no revision, no event) when nothing
+ * changes. Reports of status and effective config are durable but leave updated_us alone, and so
+ * does `returns`. *changed (may be NULL) tells. RESOURCE_EXHAUSTED "too_many_agents". */
+int agent_report(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 const struct agent_report *report, bool *changed, struct fail *f) MUST_CHECK;
+
+/* a: row.tenant, row.ext_id, row.name, type (0: ALLOY), enabled, remote. The rest is filled in.
+ * ALREADY_EXISTS "id_taken". */
+int agent_create(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
+                 struct fail *f) MUST_CHECK;
+
+/* NOT_FOUND "no_such_agent". */
+int agent_get(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
+              struct fail *f) MUST_CHECK;
+
+/* Writes back what agent_get() read and the caller changed: name, type, enabled, remote,
+ * inactive_us, extras. Nothing is written when nothing differs. */
+int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
+                 struct fail *f) MUST_CHECK;
+
+int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 struct str id, struct fail *f) MUST_CHECK;
+
+/* Says good-bye: inactive from now on. Unknown ids and agents that are inactive already: nothing to
+ * do. */
+int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                struct str id, struct fail *f) MUST_CHECK;
+
+/* The text behind a reference, in the transaction's arena; empty when it is not set. */
+int agent_text(struct store_tx *tx, uint64_t tenant, const struct text_ref *ref, struct str *out,
+               struct fail *f) MUST_CHECK;
+
+/* --- between the row and the struct; for the registry --- */
+
+int agent_encode(struct arena *a, struct agent *agent, struct fail *f) MUST_CHECK;
+
+/* DATA_LOSS when labels or body are not what agent_encode() makes. Strings are views of the row. */
+int agent_decode(struct arena *a, const struct collector *row, struct agent *out, struct fail *f)
+    MUST_CHECK;
+
+#endif

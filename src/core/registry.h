@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The agents and pipelines of all tenants, in memory: loaded at start, kept in step with the store
+ * by what commits, and the source of the liveness that is written behind. One per server. */
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include "core/agents.h"
+#include "core/pipelines.h"
+#include "core/store.h"
+
+struct registry;
+
+struct registry_options {
+    struct store *store;
+    struct clock *clock;
+    struct log *log;
+    struct metrics *metrics;
+    struct pipelines_options pipelines;
+};
+
+/* The memory of one tenant. Lives as long as the registry: what is left of a deleted tenant is
+ * empty. */
+struct realm {
+    uint64_t tenant;
+    struct agents *agents;
+    struct pipelines *pipelines;
+};
+
+struct registry *registry_new(const struct registry_options *o) RETURNS_NONNULL;
+void registry_free(struct registry **r);
+
+/* Everything that is in the store. Start-up, before the first request. */
+int registry_load(struct registry *r, struct fail *f) MUST_CHECK;
+
+/* Made when it is first asked for. Any thread, no lock that is held for long. */
+struct realm *registry_realm(struct registry *r, uint64_t tenant) RETURNS_NONNULL;
+
+/* Every realm there is, in order of tenant. */
+bool registry_next(struct registry *r, uint64_t after, struct realm **out);
+
+/* --- how memory follows a transaction: called inside it, takes effect after its commit --- */
+
+void registry_agent_changed(struct registry *r, struct store_tx *tx, const struct agent *agent);
+void registry_agent_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant,
+                            struct str id);
+void registry_pipeline_changed(struct registry *r, struct store_tx *tx, const struct pipeline *p);
+void registry_pipeline_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant,
+                               int64_t id);
+void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant);
+
+/* Told of every agent that was changed or deleted, on the write lane, after the commit: must not
+ * block. */
+struct registry_watcher {
+    void (*fn)(struct registry_watcher *w, uint64_t tenant, struct str id, bool deleted);
+    struct registry_watcher *next; /* the registry's */
+    struct registry_watcher **prev;
+};
+
+void registry_watch(struct registry *r, struct registry_watcher *w);
+
+/* Afterwards fn is not called any more. Not from within fn. */
+void registry_unwatch(struct registry *r, struct registry_watcher *w);
+
+/* --- housekeeping --- */
+
+/* Writes behind who was seen since the last time, sorted, in jobs of bounded size; waits for them.
+ * A worker or the housekeeping thread; also the last thing at a stop. */
+int registry_flush_seen(struct registry *r, struct fail *f) MUST_CHECK;
+
+/* Deletes agents that were last seen before then; how many in *gone. */
+int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f) MUST_CHECK;
+
+#endif

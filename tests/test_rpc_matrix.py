@@ -77,6 +77,9 @@ def unary_cases(api):
         ("Echo", api.new("EchoRequest", **echo), api.new("EchoResponse", **echo)),
         ("EchoHot", api.new("EchoRequest", **echo), api.new("EchoResponse", **echo)),
         ("EchoHot", api.new("EchoRequest"), api.new("EchoResponse")),
+        ("EchoMoving", api.new("EchoRequest", **echo), api.new("EchoResponse", **echo)),
+        ("EchoMoving", api.new("EchoRequest", text="straight"),
+         api.new("EchoResponse", text="straight")),
         ("EchoEverything", everything(api), everything(api)),
         ("EchoReport", report, report),
         ("GetThing", api.new("GetThingRequest", name="shelves/a/things/b"),
@@ -112,7 +115,34 @@ def test_every_unary_method_answers_alike(echo, envelope, version, tls):
             assert out.messages == [expected], name
             assert out.compressed == envelope.zipped or not expected.ByteSize(), name
             done += 1
-    assert done == (5 if envelope.get else 10)
+    assert done == (5 if envelope.get else 12)
+
+
+@pytest.mark.parametrize("envelope, version, tls", cells(lambda e: not e.kind == "connect-stream"))
+def test_a_method_of_json_alone_refuses_other_codecs(echo, envelope, version, tls):
+    request = echo.api.new("EchoRequest", text="t")
+    with echo.dial(version, tls) as wire:
+        out = envelope.call(echo.api, wire, SERVICE + "EchoJson", request, [AUTH])
+    if envelope.codec == "json":
+        assert (out.code, out.messages) == ("ok", [echo.api.new("EchoResponse", text="t")])
+    else:
+        assert out.code == "unimplemented" and "JSON only" in out.message
+
+
+@pytest.mark.parametrize("envelope, version, tls", cells(lambda e: not e.get and
+                                                         e.kind != "connect-stream"))
+def test_errors_and_metadata_survive_a_move(echo, envelope, version, tls):
+    with echo.dial(version, tls) as wire:
+        out = envelope.call(echo.api, wire, SERVICE + "EchoMoving",
+                            echo.api.new("EchoRequest", problem=dict(code=10, message="no")),
+                            [AUTH, "echo-text: t"])
+        assert (out.code, out.message, out.headers["echo-text"]) == ("aborted", "no", "t")
+        # large enough to be unpacked by a worker before it begins on the loop
+        big = echo.api.new("EchoRequest", ballast=b"b" * 100000, number=7)
+        out = envelope.call(echo.api, wire, SERVICE + "EchoMoving", big, [AUTH])
+        assert out.code == "ok" and out.messages[0].number == 7
+        assert out.messages[0].ballast == b"b" * 100000
+        assert "echo-text" not in out.headers
 
 
 @pytest.mark.parametrize("envelope, version, tls", cells(

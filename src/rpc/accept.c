@@ -95,8 +95,12 @@ int accept_caller(struct flight *fl)
     if (fl->caller.tenant == 0)
         return fail_reason(&fl->fail, CODE_UNAUTHENTICATED, "credential_missing",
                            "a credential is needed");
-    return fail_reason(&fl->fail, CODE_PERMISSION_DENIED, "scope_missing",
-                       "the key does not grant what this request needs");
+
+    bool as_401 = (fl->info->dialect->flags & DIALECT_SCOPE_IS_401) != 0;
+
+    return fail_reason(&fl->fail, as_401 ? CODE_UNAUTHENTICATED : CODE_PERMISSION_DENIED,
+                       "scope_missing", "the key does not grant what this request needs%s",
+                       as_401 ? ": invalid scope" : "");
 }
 
 static bool media_matches(const char *const *media, struct str value)

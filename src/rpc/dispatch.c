@@ -54,19 +54,18 @@ static bool caller_is_gone(struct flight *fl)
     return host->ops->confirm(host, &fl->caller, &fl->fail) < 0;
 }
 
-/* On the lane of the route; 0 or -1 with *f. */
+/* On the lane of the route, or the one that it moved to; 0, RPC_MOVED, or -1 with *f. */
 static int handler_run(struct flight *fl, struct fail *f)
 {
     const struct route *route = fl->info->route;
     struct call *c = &fl->call;
+    int rc;
 
     reply_reset(fl);
     call_forget_metadata(c);
-    if ((route->rpc ? envelope_run(c, f) : route->handler(c, f)) < 0) {
-        assert(f->code != CODE_OK);
-        return -1;
-    }
-    return 0;
+    rc = route->rpc ? envelope_run(c, f) : route->handler(c, f);
+    assert(rc >= 0 || f->code != CODE_OK);
+    return rc;
 }
 
 void flight_log_failure(const struct flight *fl)
@@ -91,15 +90,6 @@ static void shape_outcome(struct flight *fl, int result, int status, bool may_co
     reply_error(fl, status);
 }
 
-static void run_on_loop(struct flight *fl)
-{
-    int64_t now = fl->info->route->rpc ? clock_mono_us(fl->d->host->clock) : 0;
-    int rc = deadline_is_over(fl, now) ? -1 : handler_run(fl, &fl->fail);
-
-    shape_outcome(fl, rc, 0, true);
-    go_home(fl->call.x);
-}
-
 /* --- the worker lane --- */
 
 static void overloaded(struct flight *fl)
@@ -120,20 +110,36 @@ static bool is_late(struct flight *fl)
            deadline_is_over(fl, clock_mono_us(fl->d->host->clock));
 }
 
+static int write_submit(struct flight *fl);
+
+/* The turn of what was queued; what a call waited for several lanes adds up. */
+static void end_wait(struct flight *fl, struct metric_histogram *series, int64_t now)
+{
+    int64_t waited = now - fl->queued_us;
+
+    fl->call.queue_wait_us += waited;
+    histogram_observe(series, (double)waited / 1e6);
+}
+
 static void worker_run(struct work *w)
 {
     struct flight *fl = CONTAINER_OF(w, struct flight, work);
     int64_t now = clock_mono_us(fl->d->host->clock);
     int status = 0, rc = -1;
 
-    fl->call.queue_wait_us = now - fl->queued_us;
-    histogram_observe(fl->d->worker_wait, (double)fl->call.queue_wait_us / 1e6);
+    end_wait(fl, fl->d->worker_wait, now);
     if (!deadline_is_over(fl, now) && !caller_is_gone(fl) && accept_body(fl, &status) == 0) {
         if (has_stream_handler(fl->info->route)) {
             stream_run(fl, go_home);
             return;
         }
         rc = handler_run(fl, &fl->fail);
+        if (rc == RPC_MOVED) {
+            assert(fl->call.envelope->next == LANE_WRITE);
+            if (write_submit(fl) == 0)
+                return;
+            rc = -1;
+        }
         if (rc == 0 && fl->info->route->rpc && is_late(fl))
             rc = -1;
     }
@@ -160,8 +166,7 @@ static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
 
     if (fl->started_us == 0) {
         fl->started_us = now;
-        fl->call.queue_wait_us = now - fl->queued_us;
-        histogram_observe(fl->d->write_wait, (double)fl->call.queue_wait_us / 1e6);
+        end_wait(fl, fl->d->write_wait, now);
     }
     if (deadline_is_over(fl, now) || caller_is_gone(fl)) {
         *f = fl->fail;
@@ -212,8 +217,8 @@ static int write_submit(struct flight *fl)
     return host->ops->submit_write(host, &fl->write, &fl->fail);
 }
 
-/* What the lane need not do itself. */
-static int write_prepare(struct flight *fl, int *status)
+/* What the lane, or the loop, need not do itself. */
+static int unpack(struct flight *fl, int *status)
 {
     const struct rpc_method *m = fl->info->route->rpc;
 
@@ -228,7 +233,8 @@ static void inflate_then_write(struct work *w)
     struct flight *fl = CONTAINER_OF(w, struct flight, work);
     int status = 0;
 
-    if (write_prepare(fl, &status) == 0 && write_submit(fl) == 0)
+    end_wait(fl, fl->d->worker_wait, clock_mono_us(fl->d->host->clock));
+    if (unpack(fl, &status) == 0 && write_submit(fl) == 0)
         return;
     reply_error(fl, status);
     http_post(fl->call.x, go_home);
@@ -242,8 +248,63 @@ static void run_on_lane(struct flight *fl)
         work_queue(fl, inflate_then_write);
         return;
     }
-    if (write_prepare(fl, &status) < 0 || write_submit(fl) < 0)
+    if (unpack(fl, &status) < 0 || write_submit(fl) < 0)
         refuse_now(fl, status);
+}
+
+/* --- the loop's own lane --- */
+
+static void run_on_loop(struct flight *fl)
+{
+    int64_t now = fl->info->route->rpc ? clock_mono_us(fl->d->host->clock) : 0;
+    int rc = deadline_is_over(fl, now) ? -1 : handler_run(fl, &fl->fail);
+
+    if (rc == RPC_MOVED) {
+        assert(fl->call.envelope->next != LANE_LOOP);
+        if (fl->call.envelope->next == LANE_WORKER) {
+            work_queue(fl, worker_run);
+            return;
+        }
+        if (write_submit(fl) == 0)
+            return;
+        rc = -1;
+    }
+    shape_outcome(fl, rc, 0, true);
+    go_home(fl->call.x);
+}
+
+/* Loop thread: the request was unpacked elsewhere. */
+static void back_on_loop(struct http_x *x)
+{
+    run_on_loop(x->user);
+}
+
+/* A large or compressed body is unpacked by a worker, so that others on the loop need not wait. */
+static void unpack_for_loop(struct work *w)
+{
+    struct flight *fl = CONTAINER_OF(w, struct flight, work);
+    int64_t now = clock_mono_us(fl->d->host->clock);
+    int status = 0;
+
+    end_wait(fl, fl->d->worker_wait, now);
+    if (!deadline_is_over(fl, now) && !caller_is_gone(fl) && unpack(fl, &status) == 0) {
+        http_post(fl->call.x, back_on_loop);
+        return;
+    }
+    reply_error(fl, status);
+    http_post(fl->call.x, go_home);
+}
+
+static void begin_on_loop(struct flight *fl)
+{
+    int status = 0;
+
+    if ((fl->gzipped || envelope_is_heavy(&fl->call)) && fl->d->host->workers)
+        work_queue(fl, unpack_for_loop);
+    else if (accept_body(fl, &status) < 0)
+        refuse_now(fl, status);
+    else
+        run_on_loop(fl);
 }
 
 /* --- the service --- */
@@ -400,7 +461,6 @@ static void service_readable(struct http_x *x)
 static void service_ready(struct http_x *x)
 {
     struct flight *fl = x->user;
-    int status = 0;
 
     if (has_live_handler(fl->info->route)) {
         if (live_begin(fl) < 0)
@@ -408,12 +468,7 @@ static void service_ready(struct http_x *x)
         return;
     }
     switch (fl->info->route->lane) {
-    case LANE_LOOP:
-        if (accept_body(fl, &status) < 0)
-            refuse_now(fl, status);
-        else
-            run_on_loop(fl);
-        return;
+    case LANE_LOOP: begin_on_loop(fl); return;
     case LANE_WORKER: work_queue(fl, worker_run); return;
     case LANE_WRITE: run_on_lane(fl); return;
     }
@@ -472,14 +527,17 @@ static void service_sent(struct http_x *x)
 static int host_check(const struct rpc_host *host, const struct route *route, struct fail *f)
 {
     bool known = (route->flags & ROUTE_KNOWN) != 0, open = (route->flags & ROUTE_OPEN) != 0;
+    uint32_t lanes = MOVES_TO(route->lane);
 
+    if (route->rpc && route->rpc->handler)
+        lanes |= route->rpc->handler->moves;
     if ((route->scope == SCOPE_NONE) != (known || open) || (known && open))
         return fail_set(f, CODE_INVALID_ARGUMENT,
                         "route %s: needs a scope, or one of ROUTE_KNOWN and ROUTE_OPEN",
                         route->name);
-    if (route->lane == LANE_WORKER && !host->workers)
+    if ((lanes & MOVES_TO(LANE_WORKER)) != 0 && !host->workers)
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: there are no workers", route->name);
-    if (route->lane == LANE_WRITE && !host->ops->submit_write)
+    if ((lanes & MOVES_TO(LANE_WRITE)) != 0 && !host->ops->submit_write)
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: there is no write lane", route->name);
     if (route->media && !route->media[0])
         return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: no media type is accepted",

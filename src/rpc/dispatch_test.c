@@ -238,6 +238,7 @@ static int begin(struct call *c, struct fail *f)
 
 static const char *const main_prefixes[] = {"/", NULL};
 static const char *const rpc_prefixes[] = {"/rpc/", NULL};
+static const char *const hidden_prefixes[] = {"/hidden/", NULL};
 static const struct dialect main_dialect = {
     .name = "main",
     .prefixes = main_prefixes,
@@ -252,6 +253,15 @@ static const struct dialect rpc_dialect = {
     .content_type = STR_INIT("application/grpc"),
     .error = shape_trailers,
     .realm = "Test",
+};
+
+static const struct dialect hidden_dialect = {
+    .name = "hidden",
+    .prefixes = hidden_prefixes,
+    .content_type = STR_INIT("application/json"),
+    .error = shape_error,
+    .realm = "Hidden",
+    .flags = DIALECT_SCOPE_IS_401,
 };
 
 static const char *const json_media[] = {"application/json", NULL};
@@ -343,9 +353,18 @@ static const struct route rpc_routes[] = {
      .handler = say_hello},
 };
 
+static const struct route hidden_routes[] = {
+    {.name = "hidden.secret",
+     .path = "/hidden/secret",
+     .verbs = GET_VERB,
+     .scope = SCOPE_SERVER,
+     .handler = say_hello},
+};
+
 static const struct route_table tables[] = {
     {.dialect = &main_dialect, .routes = main_routes, .count = COUNTOF(main_routes)},
     {.dialect = &rpc_dialect, .routes = rpc_routes, .count = COUNTOF(rpc_routes)},
+    {.dialect = &hidden_dialect, .routes = hidden_routes, .count = COUNTOF(hidden_routes)},
 };
 
 static int setup(void **state)
@@ -585,6 +604,14 @@ static void scopes_are_denied_unless_granted(void **state)
     credential(r);
     run(r, NULL);
     assert_answer(r, 403, "permission_denied|scope_missing|403");
+    finish(r);
+
+    /* As the dialect says it. */
+    r = request(HTTP_GET, "/hidden/secret");
+    credential(r);
+    run(r, NULL);
+    assert_answer(r, 401, "unauthenticated|scope_missing|401");
+    assert_str(answer_field(r, "www-authenticate"), "Basic realm=\"Hidden\"");
     finish(r);
 }
 
@@ -1127,21 +1154,25 @@ static void compressed_bodies_are_unpacked_within_the_limit(void **state)
     (void)state;
     memset(big, 'x', sizeof(big));
     run_coded(r, "gzip", deflated(r->x.arena, STR("{\"a\":1}")));
+    loop_turn(); /* unpacked by a worker */
     assert_answer(r, 200, "{\"a\":1}");
     finish(r);
 
     r = request(HTTP_POST, "/echo");
     run_coded(r, "gzip", deflated(r->x.arena, str_make(big, 1000)));
+    loop_turn();
     assert_int_equal(r->x.resp.status, 200);
     finish(r);
 
     r = request(HTTP_POST, "/echo");
     run_coded(r, "gzip", deflated(r->x.arena, str_make(big, 1001)));
+    loop_turn();
     assert_answer(r, 413, "resource_exhausted|body_too_large|413");
     finish(r);
 
     r = request(HTTP_POST, "/echo");
     run_coded(r, "gzip", STR("not gzip"));
+    loop_turn();
     assert_int_equal(r->x.resp.status, 400);
     finish(r);
 

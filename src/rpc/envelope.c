@@ -107,6 +107,18 @@ static int refuse_media(int *status, struct fail *f)
     return fail_reason(f, CODE_UNKNOWN, "media_type", "the method has no such media type");
 }
 
+/* In the protocol's own shape: clients of a binary codec shall read why. */
+static int check_codec(const struct envelope_call *e, struct fail *f)
+{
+    const struct proto_method *m = e->method->m;
+
+    if (!m->json_only || e->codec == RPC_JSON)
+        return 0;
+    return fail_reason(f, CODE_UNIMPLEMENTED, "json_only",
+                       "%.*s is served in JSON only: its messages have no published binary form",
+                       STR_ARG(m->full_name));
+}
+
 static int begin_get(struct envelope_call *e, int *status, struct fail *f)
 {
     struct call *c = e->call;
@@ -114,7 +126,7 @@ static int begin_get(struct envelope_call *e, int *status, struct fail *f)
     if (c->x->req.content_length > 0)
         return refuse_media(status, f);
     if (envelope_connect_get.begin(e, f) == 0)
-        return 0;
+        return check_codec(e, f);
     return e->ops ? -1 : refuse_media(status, f);
 }
 
@@ -137,7 +149,7 @@ static int begin_post(struct envelope_call *e, int *status, struct fail *f)
         return fail_reason(f, CODE_UNIMPLEMENTED, "version", "this needs HTTP/2");
     }
     e->ops = m->ops;
-    return e->ops->begin(e, f);
+    return e->ops->begin(e, f) < 0 ? -1 : check_codec(e, f);
 }
 
 static struct envelope_call *make(struct call *c, const struct rpc_method *m)
@@ -185,8 +197,10 @@ bool envelope_reads_head(const struct call *c)
 
 bool envelope_is_heavy(const struct call *c)
 {
-    return c->envelope && c->x->req.body.len > 0 &&
-           (c->envelope->request_gzip || c->x->req.body.len > HEAVY_BYTES);
+    const struct envelope_call *e = c->envelope;
+    size_t len = c->x->req.body.len;
+
+    return e && (len > HEAVY_BYTES || (e->request_gzip && (len > 0 || e->get_message.len > 0)));
 }
 
 /* --- messages --- */
@@ -314,9 +328,22 @@ int envelope_run(struct call *c, struct fail *f)
     if (!e->request && envelope_decode(c, f) < 0)
         return -1;
     e->response = proto_new(c->arena, m->m->output);
-    if (m->handler->unary(c, e->request, e->response, f) < 0)
-        return -1;
+
+    int rc = (e->step ? e->step : m->handler->unary)(c, e->request, e->response, f);
+
+    if (rc != 0)
+        return rc;
     return c->tx ? 0 : envelope_encode(c, f);
+}
+
+int rpc_move(struct call *c, enum lane lane, rpc_unary_fn next)
+{
+    struct envelope_call *e = c->envelope;
+
+    assert((e->method->handler->moves & MOVES_TO(lane)) != 0 && !c->tx);
+    e->step = next;
+    e->next = lane;
+    return RPC_MOVED;
 }
 
 int envelope_encode(struct call *c, struct fail *f)

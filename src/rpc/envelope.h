@@ -86,6 +86,8 @@ struct envelope_call {
     struct str get_message;  /* Connect GET */
     void *request;
     void *response;
+    rpc_unary_fn step;                /* where rpc_move() goes on; NULL: at the handler */
+    enum lane next;                   /* of the step, once rpc_move() was called */
     struct call_fields http_trailers; /* in c->arena */
 };
 
@@ -111,6 +113,8 @@ bool envelope_reads_head(const struct call *c);
 bool envelope_is_heavy(const struct call *c);
 
 int envelope_decode(struct call *c, struct fail *f) MUST_CHECK;
+
+/* RPC_MOVED: the step that follows belongs to the lane c->envelope->next. */
 int envelope_run(struct call *c, struct fail *f) MUST_CHECK;
 int envelope_encode(struct call *c, struct fail *f) MUST_CHECK;
 

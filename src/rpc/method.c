@@ -46,6 +46,9 @@ static int handler_check(const struct proto_method *m, const struct rpc_handler 
     if (kinds != 1 || (h->unary != NULL) == stream || (h->stream && m->client_streaming))
         return fail_set(f, CODE_INVALID_ARGUMENT, "%.*s has a handler of the wrong kind",
                         STR_ARG(m->full_name));
+    if (h->moves != 0 && (!h->unary || (h->moves & MOVES_TO(LANE_LOOP)) != 0))
+        return fail_set(f, CODE_INVALID_ARGUMENT, "%.*s moves where it cannot",
+                        STR_ARG(m->full_name));
     if (h->live && (!h->live->message || !h->live->half_close))
         return fail_set(f, CODE_INVALID_ARGUMENT, "%.*s: message() or half_close() is missing",
                         STR_ARG(m->full_name));

@@ -30,9 +30,11 @@ struct rpc_stream;
 typedef int (*rpc_unary_fn)(struct call *c, const void *request, void *response, struct fail *f);
 
 /* Goes on with `next` on another lane: `return rpc_move(c, LANE_WRITE, next);` from an rpc_unary_fn
- * on a loop (to a worker or the write lane) or on a worker (to the write lane). The request and
- * what lies in c->arena stay; `response` is zeroed again. c->carry takes along what the first part
- * found out. */
+ * on a loop (to a worker or the write lane) or on a worker (to the write lane). The handler names
+ * the lanes that it moves to (rpc_handler.moves). The request and what lies in c->arena stay;
+ * `response` is zeroed again and the metadata that was said is forgotten. c->carry takes along what
+ * the first part found out. The time that is left and the caller's key are looked at again when
+ * the turn comes. */
 #define RPC_MOVED 1
 int rpc_move(struct call *c, enum lane lane, rpc_unary_fn next);
 
@@ -70,7 +72,10 @@ struct rpc_handler {
     rpc_unary_fn unary; /* exactly one of the three */
     rpc_stream_fn stream;
     const struct rpc_live_ops *live;
+    uint32_t moves; /* MOVES_TO() bits: the lanes that `unary` goes on to by rpc_move() */
 };
+
+#define MOVES_TO(lane) (1u << (lane))
 
 /* Methods without a handler answer CODE_UNIMPLEMENTED. */
 struct rpc_service {

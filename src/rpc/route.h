@@ -78,7 +78,13 @@ struct dialect {
 
     /* CREDENTIAL_FORM_ bits of credential.h; 0: all forms. */
     uint32_t credential_forms;
+
+    uint32_t flags; /* DIALECT_... */
 };
+
+/* A credential that lacks the scope is refused like one that is not valid: CODE_UNAUTHENTICATED,
+ * 401. Otherwise it is CODE_PERMISSION_DENIED, 403. */
+#define DIALECT_SCOPE_IS_401 (1u << 0)
 
 #define PATH_COLLAPSE_SLASHES   (1u << 0)
 #define PATH_IGNORE_FINAL_SLASH (1u << 1)

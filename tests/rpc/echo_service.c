@@ -85,6 +85,46 @@ static int echo_hot(struct call *c, const void *request, void *response, struct 
     return 0;
 }
 
+/* Each part leaves a mark, so that one that is left out or run twice shows. */
+static int moving_ends(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const int *marks = c->carry;
+
+    if (!c->tx || *marks != 2)
+        return fail_set(f, CODE_INTERNAL, "the call went astray");
+    return echo(c, request, response, f);
+}
+
+static int moving_goes_on(struct call *c, const void *request, void *response, struct fail *f)
+{
+    int *marks = c->carry;
+
+    (void)request;
+    (void)response;
+    if (c->tx || *marks != 1)
+        return fail_set(f, CODE_INTERNAL, "the call went astray");
+    (*marks)++;
+    return rpc_move(c, LANE_WRITE, moving_ends);
+}
+
+static int echo_moving(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct muster_test_v1_echo_request *in = request;
+    int *marks = arena_new_type(c->arena, int);
+
+    if (c->tx || c->carry)
+        return fail_set(f, CODE_INTERNAL, "the call went astray");
+    memset(response, 0xa5, sizeof(struct muster_test_v1_echo_response)); /* forgotten */
+    call_header(c, STR("echo-text"), STR("forgotten, too"));
+    *marks = 1;
+    c->carry = marks;
+    if (str_eq(in->text, STR("straight"))) { /* from the loop to the write lane */
+        (*marks)++;
+        return rpc_move(c, LANE_WRITE, moving_ends);
+    }
+    return rpc_move(c, LANE_WORKER, moving_goes_on);
+}
+
 static int echo_everything(struct call *c, const void *request, void *response, struct fail *f)
 {
     (void)c;
@@ -262,6 +302,10 @@ static const struct rpc_handler handlers[] = {
     {.method = "Echo", .unary = echo},
     {.method = "EchoHot", .unary = echo_hot},
     {.method = "EchoEverything", .unary = echo_everything},
+    {.method = "EchoMoving",
+     .unary = echo_moving,
+     .moves = MOVES_TO(LANE_WORKER) | MOVES_TO(LANE_WRITE)},
+    {.method = "EchoJson", .unary = echo},
     {.method = "EchoReport", .unary = echo_report},
     {.method = "Count", .stream = count},
     {.method = "Collect", .live = &collect_ops},

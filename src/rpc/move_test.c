@@ -1,0 +1,613 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls that go from lane to lane. The test is net and the write lane: what is posted or queued
+ * waits until the test gives it its turn. */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "codec/base64.h"
+#include "codec/gzip.h"
+#include "proto/muster_test_v1_test.pb.h"
+#include "rpc/dispatch.h"
+#include "rpc/method.h"
+
+void __wrap_http_answer(struct http_x *x);
+void __wrap_http_post(struct http_x *x, void (*fn)(struct http_x *x));
+
+struct world {
+    struct rpc_host host;
+    struct clock *clock;
+    struct arena *arena;
+    struct router *router;
+    struct dispatch *dispatch;
+    struct http_peer peer;
+    FILE *log_file;
+    struct logger *logger;
+    pthread_t loop;
+
+    pthread_mutex_t lock; /* guards the three below */
+    pthread_cond_t moved;
+    struct http_x *posted;
+    struct rpc_write *queued;
+
+    bool lane_full;
+    bool keys_gone;
+    int answers;
+    bool began_on_loop;
+    int64_t work_us; /* that the worker's part takes */
+};
+
+static struct world world;
+
+/* --- net and the lane --- */
+
+void __wrap_http_answer(struct http_x *x)
+{
+    (void)x;
+    world.answers++;
+}
+
+void __wrap_http_post(struct http_x *x, void (*fn)(struct http_x *x))
+{
+    pthread_mutex_lock(&world.lock);
+    x->on_posted = fn;
+    world.posted = x;
+    pthread_cond_signal(&world.moved);
+    pthread_mutex_unlock(&world.lock);
+}
+
+static void loop_turn(void)
+{
+    pthread_mutex_lock(&world.lock);
+    while (!world.posted)
+        pthread_cond_wait(&world.moved, &world.lock);
+
+    struct http_x *x = world.posted;
+
+    world.posted = NULL;
+    pthread_mutex_unlock(&world.lock);
+    x->on_posted(x);
+}
+
+static struct rpc_write *lane_take(void)
+{
+    pthread_mutex_lock(&world.lock);
+    while (!world.queued)
+        pthread_cond_wait(&world.moved, &world.lock);
+
+    struct rpc_write *w = world.queued;
+
+    world.queued = NULL;
+    pthread_mutex_unlock(&world.lock);
+    return w;
+}
+
+/* One job on the lane, `times` in all as after rollbacks; then its answer. */
+static void lane_turn(int times, int64_t takes_us)
+{
+    struct rpc_write *w = lane_take();
+    struct fail f = {0};
+    int rc = -1;
+
+    for (int i = 0; i < times; i++)
+        rc = w->run(w, (struct store_tx *)&world, &f);
+    clock_advance(world.clock, takes_us);
+    w->done(w, rc, &f);
+    loop_turn();
+}
+
+static int fake_authenticate(struct rpc_host *host, const struct credential *cr, struct arena *a,
+                             struct caller *out, struct fail *f)
+{
+    (void)host;
+    (void)cr;
+    (void)a;
+    (void)f;
+    *out = (struct caller){.tenant = 7, .tenant_name = STR("acme"), .key_id = STR("key")};
+    return 0;
+}
+
+static int fake_submit(struct rpc_host *host, struct rpc_write *w, struct fail *f)
+{
+    (void)host;
+    if (world.lane_full)
+        return fail_set(f, CODE_UNAVAILABLE, "full");
+    pthread_mutex_lock(&world.lock);
+    world.queued = w;
+    pthread_cond_signal(&world.moved);
+    pthread_mutex_unlock(&world.lock);
+    return 0;
+}
+
+static int fake_confirm(struct rpc_host *host, const struct caller *caller, struct fail *f)
+{
+    (void)host;
+    (void)caller;
+    return world.keys_gone ? fail_set(f, CODE_UNAUTHENTICATED, "gone") : 0;
+}
+
+static const struct rpc_host_ops host_ops = {fake_authenticate, fake_submit, fake_confirm};
+
+/* --- a method that moves; the request's text says how --- */
+
+struct trail {
+    int steps;
+};
+
+static int on_lane(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct muster_test_v1_echo_request *in = request;
+    struct muster_test_v1_echo_response *out = response;
+    struct trail *t = c->carry;
+
+    (void)f;
+    assert_non_null(c->tx);
+    assert_int_equal(out->ballast.len, 0);
+    out->ballast = STR("lane");
+    out->text = in->text;
+    out->number = t->steps;
+    call_header(c, STR("x-lane"), STR("write"));
+    return 0;
+}
+
+static int on_worker(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct muster_test_v1_echo_request *in = request;
+    struct muster_test_v1_echo_response *out = response;
+    struct trail *t = c->carry;
+
+    assert_null(c->tx);
+    assert_int_equal(out->number, 0);
+    assert_false(pthread_equal(pthread_self(), world.loop));
+    clock_advance(world.clock, world.work_us);
+    t->steps++;
+    out->number = t->steps;
+    if (str_eq(in->text, STR("work")))
+        return 0;
+    if (str_eq(in->text, STR("work fails")))
+        return fail_set(f, CODE_ABORTED, "no");
+    call_header(c, STR("x-worker"), STR("forgotten"));
+    return rpc_move(c, LANE_WRITE, on_lane);
+}
+
+static int on_loop(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct muster_test_v1_echo_request *in = request;
+    struct muster_test_v1_echo_response *out = response;
+    struct trail *t = arena_new_type(c->arena, struct trail);
+
+    (void)f;
+    assert_null(c->carry);
+    world.began_on_loop = pthread_equal(pthread_self(), world.loop);
+    if (str_eq(in->text, STR("stay")) || in->text.len > 100) {
+        out->number = (int64_t)in->text.len;
+        return 0;
+    }
+    c->carry = t;
+    t->steps = 1;
+    out->number = 99;
+    call_header(c, STR("x-loop"), STR("forgotten"));
+    return str_eq(in->text, STR("straight")) ? rpc_move(c, LANE_WRITE, on_lane)
+                                             : rpc_move(c, LANE_WORKER, on_worker);
+}
+
+#define MOVES_ALL (MOVES_TO(LANE_WORKER) | MOVES_TO(LANE_WRITE))
+
+static const struct rpc_handler handlers[] = {
+    {.method = "EchoMoving", .unary = on_loop, .moves = MOVES_ALL},
+    {.method = "EchoHot", .unary = on_loop, .moves = MOVES_ALL},
+};
+static const struct rpc_service service = {
+    .service = &muster_test_v1_test_service_desc,
+    .handlers = handlers,
+    .handler_count = COUNTOF(handlers),
+};
+
+static void shape_error(struct call *c, const struct fail *f)
+{
+    buf_put_str(&c->out, str_of(f->message));
+}
+
+static const char *const prefixes[] = {"/", NULL};
+static const struct dialect dialect = {
+    .name = "test",
+    .prefixes = prefixes,
+    .content_type = STR_INIT("text/plain"),
+    .error = shape_error,
+};
+
+static int build(const struct rpc_service *s, struct fail *f)
+{
+    const struct rpc_table table = {.dialect = &dialect, .services = s, .service_count = 1};
+    struct rpc_table *kept = arena_new_type(world.arena, struct rpc_table);
+    struct route_table routes;
+
+    *kept = table;
+    if (rpc_table_new(kept, world.arena, &routes, f) < 0 ||
+        router_new(&routes, 1, &world.router, f) < 0)
+        return -1;
+    return dispatch_new(&world.host, world.router, &world.dispatch, f);
+}
+
+static int setup(void **state)
+{
+    struct fail f = {0};
+
+    (void)state;
+    memset(&world, 0, sizeof(world));
+    pthread_mutex_init(&world.lock, NULL);
+    pthread_cond_init(&world.moved, NULL);
+    world.loop = pthread_self();
+    world.clock = clock_new_manual(INT64_C(1700000000000000), 1000000);
+    world.arena = arena_new(4096);
+    world.log_file = tmpfile();
+    if (!world.log_file)
+        return -1;
+    world.logger = logger_new(fileno(world.log_file), LOGFORMAT_JSON, LOGLEVEL_INFO, world.clock);
+    world.host = (struct rpc_host){
+        .ops = &host_ops,
+        .clock = world.clock,
+        .log = {.out = world.logger},
+        .metrics = metrics_new(),
+        .workers = workers_new(1, 1, NULL),
+    };
+    return build(&service, &f);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    workers_free(&world.host.workers);
+    dispatch_free(&world.dispatch);
+    router_free(&world.router);
+    metrics_free(&world.host.metrics);
+    logger_free(&world.logger);
+    arena_free(&world.arena);
+    clock_free(&world.clock);
+    fclose(world.log_file);
+    pthread_cond_destroy(&world.moved);
+    pthread_mutex_destroy(&world.lock);
+    return 0;
+}
+
+/* --- requests --- */
+
+struct request {
+    struct http_x x;
+    struct http_field fields[8];
+};
+
+static struct request *request(enum http_method method, const char *path)
+{
+    struct request *r = test_calloc(1, sizeof(*r));
+
+    r->x.arena = arena_new(4096);
+    r->x.service = dispatch_service(world.dispatch);
+    r->x.req = (struct http_req){
+        .method = method,
+        .method_text = str_of(http_method_name(method)),
+        .path = str_of(path),
+        .version = 11,
+        .fields = r->fields,
+        .content_length = -1,
+        .started_us = clock_mono_us(world.clock),
+        .peer = &world.peer,
+    };
+    return r;
+}
+
+static void field(struct request *r, const char *name, const char *value)
+{
+    assert_true(r->x.req.field_count < COUNTOF(r->fields));
+    r->fields[r->x.req.field_count++] = (struct http_field){str_of(name), str_of(value)};
+}
+
+static void run(struct request *r, struct str body)
+{
+    world.answers = 0;
+    r->x.req.content_length = (int64_t)body.len;
+    r->x.service->head(&r->x);
+    if (world.answers > 0)
+        return;
+    r->x.req.body = body;
+    r->x.service->ready(&r->x);
+}
+
+static struct request *moving(void)
+{
+    struct request *r = request(HTTP_POST, "/muster.test.v1.TestService/EchoMoving");
+
+    field(r, "content-type", "application/json");
+    field(r, "authorization", "Bearer any");
+    return r;
+}
+
+/* A call of EchoMoving with that text, up to its first wait. */
+static struct request *call(const char *text)
+{
+    struct request *r = moving();
+
+    field(r, "connect-timeout-ms", "1000");
+    run(r, arena_printf(r->x.arena, "{\"text\":\"%s\"}", text));
+    return r;
+}
+
+static struct str answer_field(const struct request *r, const char *name)
+{
+    for (size_t i = 0; i < r->x.resp.field_count; i++)
+        if (str_eq(r->x.resp.fields[i].name, str_of(name)))
+            return r->x.resp.fields[i].value;
+    return (struct str){NULL, 0};
+}
+
+static void assert_answer(const struct request *r, int status, const char *part)
+{
+    assert_int_equal(world.answers, 1);
+    assert_int_equal(r->x.resp.status, status);
+    if (!memmem(r->x.resp.body.p, r->x.resp.body.len, part, strlen(part)))
+        fail_msg("no '%s' in '%.*s'", part, STR_ARG(r->x.resp.body));
+}
+
+static void finish(struct request *r)
+{
+    r->x.service->sent(&r->x);
+    arena_free(&r->x.arena);
+    test_free(r);
+}
+
+static struct str deflated(struct arena *a, struct str text)
+{
+    struct gzip_deflater *g = gzip_deflater_new(GZIP_FORMAT_GZIP, 6);
+    struct buf out;
+
+    buf_init_arena(&out, a, text.len + 1024);
+    assert_int_equal(gzip_deflate(g, text, &out), 0);
+    gzip_deflater_free(&g);
+    return buf_str(&out);
+}
+
+/* --- tests --- */
+
+static void a_call_goes_from_loop_to_worker_to_lane(void **state)
+{
+    struct request *r = call("all");
+
+    (void)state;
+    lane_turn(1, 0);
+    assert_answer(r, 200, "{\"text\":\"all\",\"ballast\":\"bGFuZQ==\",\"number\":\"2\"}");
+    finish(r);
+}
+
+static void a_call_may_end_on_any_lane(void **state)
+{
+    struct request *r = call("stay");
+
+    (void)state;
+    assert_answer(r, 200, "{\"number\":\"4\"}");
+    finish(r);
+
+    r = call("work");
+    loop_turn();
+    assert_answer(r, 200, "{\"number\":\"2\"}");
+    finish(r);
+
+    r = call("straight");
+    lane_turn(1, 0);
+    assert_answer(r, 200, "\"number\":\"1\"");
+    finish(r);
+
+    r = call("work fails");
+    loop_turn();
+    assert_answer(r, 409, "aborted");
+    finish(r);
+}
+
+static void a_retry_on_the_lane_runs_the_last_part_alone(void **state)
+{
+    struct request *r = call("all");
+
+    (void)state;
+    lane_turn(3, 0);
+    assert_answer(r, 200, "\"number\":\"2\"");
+    assert_string_equal(arena_cstr(r->x.arena, answer_field(r, "x-lane")), "write");
+    finish(r);
+}
+
+static void what_earlier_parts_said_is_forgotten(void **state)
+{
+    struct request *r = call("all");
+
+    (void)state;
+    lane_turn(1, 0);
+    assert_null(answer_field(r, "x-loop").p);
+    assert_null(answer_field(r, "x-worker").p);
+    finish(r);
+}
+
+static void a_deadline_counts_over_all_lanes(void **state)
+{
+    struct request *r = call("straight");
+
+    (void)state;
+    clock_advance(world.clock, 1000001);
+    lane_turn(1, 0);
+    assert_answer(r, 504, "deadline_exceeded");
+    finish(r);
+
+    world.work_us = 1000001; /* too long on the worker: the lane does nothing any more */
+    r = call("all");
+    lane_turn(1, 0);
+    assert_answer(r, 504, "deadline_exceeded");
+    finish(r);
+}
+
+static void a_key_that_went_meanwhile_ends_the_call(void **state)
+{
+    struct request *r = call("straight");
+
+    (void)state;
+    world.keys_gone = true;
+    lane_turn(1, 0);
+    assert_answer(r, 401, "unauthenticated");
+    finish(r);
+
+    r = call("work"); /* the loop does not ask, the worker does */
+    loop_turn();
+    assert_answer(r, 401, "unauthenticated");
+    finish(r);
+}
+
+static void a_lane_without_room_refuses(void **state)
+{
+    struct request *r;
+
+    (void)state;
+    world.lane_full = true;
+    r = call("straight");
+    assert_answer(r, 503, "unavailable");
+    finish(r);
+
+    r = call("all");
+    loop_turn();
+    assert_answer(r, 503, "unavailable");
+    finish(r);
+
+    workers_stop(world.host.workers);
+    r = call("work");
+    assert_answer(r, 503, "unavailable");
+    finish(r);
+}
+
+static void waits_add_up_in_the_access_line(void **state)
+{
+    struct request *r;
+    char text[4096];
+
+    (void)state;
+    world.work_us = 20;
+    r = call("all");
+
+    struct rpc_write *w = lane_take();
+    struct fail f = {0};
+
+    clock_advance(world.clock, 300);
+    assert_int_equal(w->run(w, (struct store_tx *)&world, &f), 0);
+    clock_advance(world.clock, 4000);
+    w->done(w, 0, &f);
+    loop_turn();
+    finish(r);
+    log_flush(world.logger);
+
+    ssize_t n = pread(fileno(world.log_file), text, sizeof(text) - 1, 0);
+
+    text[n > 0 ? n : 0] = '\0';
+    assert_non_null(strstr(text, "\"queue_us\":300,\"store_us\":4000,\"total_us\":4320"));
+}
+
+static void a_large_body_is_unpacked_by_a_worker_and_begins_on_the_loop(void **state)
+{
+    struct request *r = moving();
+    char big[70000];
+
+    (void)state;
+    memset(big, 'b', sizeof(big));
+    run(r, arena_printf(r->x.arena, "{\"text\":\"%.*s\"}", (int)sizeof(big), big));
+    assert_int_equal(world.answers, 0);
+    loop_turn();
+    assert_true(world.began_on_loop);
+    assert_answer(r, 200, "{\"number\":\"70000\"}");
+    finish(r);
+}
+
+static void a_compressed_body_is_unpacked_by_a_worker(void **state)
+{
+    struct request *r = moving();
+
+    (void)state;
+    field(r, "content-encoding", "gzip");
+    run(r, deflated(r->x.arena, STR("{\"text\":\"stay\"}")));
+    assert_int_equal(world.answers, 0);
+    loop_turn();
+    assert_true(world.began_on_loop);
+    assert_answer(r, 200, "{\"number\":\"4\"}");
+    finish(r);
+
+    r = moving();
+    field(r, "content-encoding", "gzip");
+    run(r, STR("no gzip"));
+    loop_turn();
+    assert_answer(r, 400, "invalid_argument");
+    finish(r);
+}
+
+static void a_compressed_query_is_unpacked_by_a_worker(void **state)
+{
+    struct request *r = request(HTTP_GET, "/muster.test.v1.TestService/EchoHot");
+    struct str packed = deflated(r->x.arena, STR("{\"text\":\"stay\"}"));
+
+    (void)state;
+    r->x.req.query =
+        arena_printf(r->x.arena, "encoding=json&compression=gzip&base64=1&message=%.*s",
+                     STR_ARG(base64_encode(r->x.arena, BASE64_URL_BARE, packed)));
+    run(r, (struct str){NULL, 0});
+    assert_int_equal(world.answers, 0);
+    loop_turn();
+    assert_answer(r, 200, "{\"number\":\"4\"}");
+    finish(r);
+}
+
+static void moves_must_be_possible(void **state)
+{
+    static const struct rpc_handler to_loop[] = {
+        {.method = "EchoMoving", .unary = on_loop, .moves = MOVES_TO(LANE_LOOP)},
+    };
+    static const struct rpc_host_ops no_lane = {.authenticate = fake_authenticate};
+    struct rpc_service s = {
+        .service = &muster_test_v1_test_service_desc, .handlers = to_loop, .handler_count = 1};
+    struct workers *workers = world.host.workers;
+    struct fail f = {0};
+
+    (void)state;
+    dispatch_free(&world.dispatch);
+    router_free(&world.router);
+    assert_int_equal(build(&s, &f), -1);
+    assert_non_null(strstr(f.message, "EchoMoving"));
+
+    world.host.workers = NULL;
+    assert_int_equal(build(&service, &f), -1);
+    assert_non_null(strstr(f.message, "workers"));
+    router_free(&world.router);
+    world.host.workers = workers;
+    world.host.ops = &no_lane;
+    assert_int_equal(build(&service, &f), -1);
+    assert_non_null(strstr(f.message, "write lane"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_call_goes_from_loop_to_worker_to_lane),
+        TEST(a_call_may_end_on_any_lane),
+        TEST(a_retry_on_the_lane_runs_the_last_part_alone),
+        TEST(what_earlier_parts_said_is_forgotten),
+        TEST(a_deadline_counts_over_all_lanes),
+        TEST(a_key_that_went_meanwhile_ends_the_call),
+        TEST(a_lane_without_room_refuses),
+        TEST(waits_add_up_in_the_access_line),
+        TEST(a_large_body_is_unpacked_by_a_worker_and_begins_on_the_loop),
+        TEST(a_compressed_body_is_unpacked_by_a_worker),
+        TEST(a_compressed_query_is_unpacked_by_a_worker),
+        TEST(moves_must_be_possible),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

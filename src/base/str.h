@@ -33,7 +33,7 @@ static inline struct str str_of(const char *cstr)
 
 static inline struct str str_make(const void *p, size_t len)
 {
-    return (struct str){p, len};
+    return (struct str){(const char *)p, len};
 }
 
 static inline bool str_eq(struct str a, struct str b)

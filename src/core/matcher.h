@@ -14,6 +14,7 @@
 #include "core/store.h"
 
 #define MATCHER_CHARS_MAX 200 /* Unicode characters of one matcher's text */
+#define MATCHERS_MAX      100 /* of one list: each may hold a compiled pattern */
 
 enum matcher_op {
     MATCH_EQUAL,       /* =  */
@@ -32,10 +33,12 @@ struct matcher {
     struct regex *regex; /* patterns only */
 };
 
-/* INVALID_ARGUMENT "bad_matcher", with the column; "too_large" above the limit. */
+/* INVALID_ARGUMENT "bad_matcher", with the column; "too_large" above the limit. The text is copied
+ * to the arena. A name must not be empty: no attribute has an empty key. */
 int matcher_parse(struct arena *a, struct str text, struct matcher *out, struct fail *f) MUST_CHECK;
 
-/* A list of them; fail_field names the index ("matchers[3]"). */
+/* A list of them; fail_field names the index ("matchers[3]"). "too_many_matchers" above the limit.
+ */
 int matchers_parse(struct arena *a, const struct str *texts, size_t count, struct matcher **out,
                    struct fail *f) MUST_CHECK;
 

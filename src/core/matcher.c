@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/id.h"
 #include "codec/regex.h"
 #include "codec/utf8.h"
 
@@ -103,29 +104,31 @@ static bool is_unquoted(const struct scan *s)
     return str_index(STR("{}!=~,\\\"'`"), s->text.p[s->at]) < 0;
 }
 
-static int digit_of(char c)
+/* Exactly `digits` of them, an even number. */
+static int read_hex(struct scan *s, size_t digits, uint32_t *out)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 16;
+    struct str rest = str_skip(s->text, s->at);
+    uint8_t bytes[4] = {0};
+    uint32_t v = 0;
+
+    if (rest.len < digits || hex_parse(str_first(rest, digits), bytes, digits / 2) < 0)
+        return refuse(s, s->at, "expected %zu hexadecimal digits", digits);
+    for (size_t i = 0; i < digits / 2; i++)
+        v = v << 8 | bytes[i];
+    s->at += digits;
+    *out = v;
+    return 0;
 }
 
-/* Exactly `digits` of them. */
-static int read_digits(struct scan *s, unsigned digits, unsigned base, uint32_t *out)
+/* Three digits. */
+static int read_octal(struct scan *s, uint32_t *out)
 {
     uint32_t v = 0;
 
-    for (unsigned i = 0; i < digits; i++, s->at++) {
-        unsigned digit = s->at < s->text.len ? (unsigned)digit_of(s->text.p[s->at]) : 16;
-
-        if (digit >= base)
-            return refuse(s, s->at, "expected %u %s digits in an escape sequence", digits,
-                          base == 8 ? "octal" : "hexadecimal");
-        v = v * base + digit;
+    for (size_t end = s->at + 3; s->at < end; s->at++) {
+        if (s->at == s->text.len || s->text.p[s->at] < '0' || s->text.p[s->at] > '7')
+            return refuse(s, s->at, "expected 3 octal digits");
+        v = v << 3 | (uint32_t)(s->text.p[s->at] - '0');
     }
     *out = v;
     return 0;
@@ -147,7 +150,7 @@ static int read_escape(struct scan *s, char *out, size_t *len)
     }
     if (c == 'u' || c == 'U') {
         s->at++;
-        if (read_digits(s, c == 'u' ? 4 : 8, 16, &v) < 0)
+        if (read_hex(s, c == 'u' ? 4 : 8, &v) < 0)
             return -1;
         if (v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
             return refuse(s, start, "the escape sequence stands for no Unicode character");
@@ -156,10 +159,10 @@ static int read_escape(struct scan *s, char *out, size_t *len)
     }
     if (c == 'x') {
         s->at++;
-        if (read_digits(s, 2, 16, &v) < 0)
+        if (read_hex(s, 2, &v) < 0)
             return -1;
     } else if (c >= '0' && c <= '7') {
-        if (read_digits(s, 3, 8, &v) < 0)
+        if (read_octal(s, &v) < 0)
             return -1;
         if (v > 0xff)
             return refuse(s, start, "the octal escape sequence is above \\377");

@@ -95,6 +95,16 @@ size_t utf8_bad_len(struct str s)
     return got > 0 ? got : 1;
 }
 
+uint32_t utf8_decode(struct str s, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)s.p;
+    uint32_t point = len == 1 ? p[0] : p[0] & (0x7fu >> len);
+
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (p[i] & 0x3fu);
+    return point;
+}
+
 size_t utf8_encode(uint32_t code_point, char out[4])
 {
     uint32_t c = code_point;
@@ -128,4 +138,17 @@ size_t utf8_count(struct str s)
     for (size_t i = 0; i < s.len; i++)
         n += ((uint8_t)s.p[i] & 0xc0) != 0x80;
     return n;
+}
+
+bool utf8_has_control(struct str s)
+{
+    const uint8_t *p = (const uint8_t *)s.p;
+
+    for (size_t i = 0; i < s.len; i++) {
+        if (p[i] < 0x20 || p[i] == 0x7f)
+            return true;
+        if (p[i] == 0xc2 && i + 1 < s.len && p[i + 1] < 0xa0)
+            return true;
+    }
+    return false;
 }

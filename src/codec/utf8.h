@@ -25,10 +25,17 @@ size_t utf8_char_len(struct str s);
  * character, at least 1). Only for text whose utf8_char_len() is 0 and that is not empty. */
 size_t utf8_bad_len(struct str s);
 
+/* The code point of the valid character at the front, which is `len` bytes long as utf8_char_len()
+ * says. */
+uint32_t utf8_decode(struct str s, size_t len);
+
 /* Writes a code point that is no surrogate and at most 0x10ffff; returns its length. */
 size_t utf8_encode(uint32_t code_point, char out[4]);
 
 /* Number of characters of valid text. */
 size_t utf8_count(struct str s);
+
+/* Whether valid text has a control character: below U+0020, or U+007F to U+009F. */
+bool utf8_has_control(struct str s);
 
 #endif

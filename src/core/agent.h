@@ -16,9 +16,13 @@
 #define AGENT_ID_KEY          "collector.ID"
 #define AGENT_RESERVED_PREFIX "collector."
 
+#define AGENT_ID_CHARS_MAX    255
+#define AGENT_NAME_CHARS_MAX  255
 #define AGENT_KEY_CHARS_MAX   100
 #define AGENT_VALUE_CHARS_MAX 150
-#define AGENT_REMOTE_MAX      100 /* attributes */
+#define AGENT_REMOTE_MAX      100  /* attributes */
+#define AGENT_LOCAL_MAX       1000 /* reserved ones included */
+#define AGENT_TEXT_MAX        (4u << 20)
 
 enum agent_type {
     AGENT_ALLOY = 1,
@@ -81,10 +85,21 @@ struct agent_report {
     struct str status_error; /* its text, not its hash */
     bool has_effective_config;
     struct str effective_config;
+
+    /* What text_ref_of() says of the two texts, when it was asked before (set): hashing is better
+     * done on a worker than on the lane. */
+    struct text_ref status_error_ref;
+    struct text_ref effective_config_ref;
+
     enum agent_type type; /* of an agent that is new; 0: AGENT_ALLOY */
     bool returns;         /* ends an explicit inactivity */
-    size_t local_max; /* attributes that are not reserved; 0: any number up to the row's bound */
+    size_t local_max;  /* attributes that are not reserved; 0: any number up to AGENT_LOCAL_MAX */
+    size_t agents_max; /* of the tenant; 0: any number. See agent_check_room() */
 };
+
+/* Empty text: not set. */
+struct text_ref text_ref_of(struct str text);
+bool text_ref_equal(const struct text_ref *x, const struct text_ref *y);
 
 /* Ids: 1 to 255 characters, no control characters. Attributes: keys and values within the limits
  * above, no key twice. INVALID_ARGUMENT "bad_id", "bad_attributes". Pure. */
@@ -97,11 +112,21 @@ int agent_check_remote(const struct attributes *remote, struct fail *f) MUST_CHE
 /* Sorts by key and drops AGENT_ID_KEY. A key that comes twice: the last one stays. */
 void attributes_sort(struct attributes *attributes);
 
+/* Of sorted ones. */
+bool attributes_equal(const struct attributes *x, const struct attributes *y);
+
 /* Effective attributes, sorted, with AGENT_ID_KEY; strings are those of the inputs. Pure. */
 struct attributes attributes_overlay(struct arena *a, struct str id, const struct attributes *local,
                                      const struct attributes *remote);
 
-/* --- in a write transaction; the registry follows after the commit --- */
+/* --- in a write transaction; the registry follows after the commit. Text that is passed in lives
+ * until then. Each change leaves one event, named "agent.created", "agent.registered",
+ * "agent.updated", "agent.status", "agent.returned", "agent.left" or "agent.deleted"; agents have
+ * none of those named "collector." --- */
+
+/* RESOURCE_EXHAUSTED "too_many_agents" when the tenant has that many (max 0: never). Counts what is
+ * committed, so the agents of one batch of the lane may come on top. */
+int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fail *f) MUST_CHECK;
 
 /* Creates the agent or takes over what it says; writes nothing (no revision, no event) when nothing
  * changes. Reports of status and effective config are durable but leave updated_us alone, and so
@@ -109,8 +134,8 @@ struct attributes attributes_overlay(struct arena *a, struct str id, const struc
 int agent_report(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                  const struct agent_report *report, bool *changed, struct fail *f) MUST_CHECK;
 
-/* a: row.tenant, row.ext_id, row.name, type (0: ALLOY), enabled, remote. The rest is filled in.
- * ALREADY_EXISTS "id_taken". */
+/* a: row.tenant, row.ext_id, row.name, type (0: ALLOY), enabled, remote, extras. The rest is filled
+ * in. ALREADY_EXISTS "id_taken". */
 int agent_create(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f) MUST_CHECK;
 
@@ -119,7 +144,8 @@ int agent_get(struct store_tx *tx, uint64_t tenant, struct str id, struct agent 
               struct fail *f) MUST_CHECK;
 
 /* Writes back what agent_get() read and the caller changed: name, type, enabled, remote,
- * inactive_us, extras. Nothing is written when nothing differs. */
+ * inactive_us, extras. Nothing is written when nothing differs. ABORTED "revision_mismatch" when
+ * a->row.revision is set and is not the row's. */
 int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f) MUST_CHECK;
 

@@ -70,6 +70,8 @@ static int taken(struct store_tx *tx, const struct collector *c, struct fail *f)
 {
     struct collector other;
 
+    if (tenant_check_id(tx, c->tenant, f) < 0)
+        return -1;
     if (c->unique_name && c->name.len > 0) {
         if (store_collector_get_name(tx, c->tenant, c->kind, c->name, &other, f) == 0) {
             IGNORE(fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
@@ -84,14 +86,13 @@ static int taken(struct store_tx *tx, const struct collector *c, struct fail *f)
     return fail_field(f, "id");
 }
 
-int collector_create(struct store_tx *tx, const struct caller *by, struct collector *c,
-                     struct fail *f)
+/* That the tenant exists is seen by the insertion itself: one statement less for each row. */
+int collector_insert(struct store_tx *tx, const struct caller *by, struct collector *c,
+                     const char *event, struct fail *f)
 {
     char id[NUMBER_TEXT_MAX];
     struct collector row = *c;
 
-    if (check(c, f) < 0 || tenant_check_id(tx, c->tenant, f) < 0)
-        return -1;
     row.id = store_next_id(tx);
     row.revision = 1;
     row.created_us = store_tx_now(tx);
@@ -100,10 +101,18 @@ int collector_create(struct store_tx *tx, const struct caller *by, struct collec
         row.ext_id = arena_str(store_tx_arena(tx), str_make(id, number_print_i64(row.id, id)));
     if (store_collector_insert(tx, &row, f) < 0)
         return f->code == CODE_ALREADY_EXISTS ? taken(tx, &row, f) : -1;
-    if (tell(tx, by, &row, "collector.created", f) < 0)
+    if (tell(tx, by, &row, event, f) < 0)
         return -1;
     *c = row;
     return 0;
+}
+
+int collector_create(struct store_tx *tx, const struct caller *by, struct collector *c,
+                     struct fail *f)
+{
+    if (check(c, f) < 0)
+        return -1;
+    return collector_insert(tx, by, c, "collector.created", f);
 }
 
 static int missing(struct fail *f)
@@ -189,6 +198,16 @@ static int mismatch(struct fail *f)
                        "the collector was changed meanwhile; read it again");
 }
 
+int collector_replace(struct store_tx *tx, const struct caller *by, struct collector *c,
+                      const char *event, struct fail *f)
+{
+    int64_t from = c->revision++;
+
+    if (store_collector_update(tx, c, from, f) < 0)
+        return mismatch(f);
+    return tell(tx, by, c, event, f);
+}
+
 int collector_update(struct store_tx *tx, const struct caller *by, struct collector *c,
                      struct fail *f)
 {
@@ -213,21 +232,24 @@ int collector_update(struct store_tx *tx, const struct caller *by, struct collec
             return -1;
     }
 
-    int64_t from = row.revision;
-
     row.name = c->name;
     row.unique_name = c->unique_name;
     row.labels = c->labels;
     row.last_seen_us = MAX(c->last_seen_us, row.last_seen_us);
     row.body = c->body;
-    row.revision = from + 1;
     row.updated_us = MAX(store_tx_now(tx), row.updated_us);
-    if (store_collector_update(tx, &row, from, f) < 0)
-        return mismatch(f);
-    if (tell(tx, by, &row, "collector.updated", f) < 0)
+    if (collector_replace(tx, by, &row, "collector.updated", f) < 0)
         return -1;
     *c = row;
     return 0;
+}
+
+int collector_remove(struct store_tx *tx, const struct caller *by, const struct collector *c,
+                     const char *event, struct fail *f)
+{
+    if (store_collector_delete(tx, c->tenant, c->id, f) < 0)
+        return missing(f);
+    return tell(tx, by, c, event, f);
 }
 
 int collector_delete(struct store_tx *tx, const struct caller *by, uint64_t tenant, int64_t id,
@@ -241,7 +263,5 @@ int collector_delete(struct store_tx *tx, const struct caller *by, uint64_t tena
         f->code = CODE_ABORTED;
         return mismatch(f);
     }
-    if (store_collector_delete(tx, tenant, id, f) < 0)
-        return missing(f);
-    return tell(tx, by, &row, "collector.deleted", f);
+    return collector_remove(tx, by, &row, "collector.deleted", f);
 }

@@ -10,7 +10,7 @@
 #define COLLECTOR_EXT_ID_MAX 255
 #define COLLECTOR_NAME_MAX   255
 #define COLLECTOR_LABELS_MAX 256
-#define LABEL_KEY_MAX        255
+#define LABEL_KEY_MAX        400 /* 100 characters of any language */
 #define LABEL_VALUE_MAX      4096
 #define COLLECTOR_BODY_MAX   (4u << 20)
 
@@ -50,9 +50,22 @@ int collector_count(struct store_tx *tx, uint64_t tenant, const struct collector
 int collector_update(struct store_tx *tx, const struct caller *by, struct collector *c,
                      struct fail *f) MUST_CHECK;
 
-/* With its sources. revision 0: whatever it is. */
+/* With its sources. revision 0: whatever it is. Agents: agent_delete(), which knows their texts. */
 int collector_delete(struct store_tx *tx, const struct caller *by, uint64_t tenant, int64_t id,
                      int64_t revision, struct fail *f) MUST_CHECK;
+
+/* --- for the module of one kind, which has checked the row and read what was there before --- */
+
+/* As collector_create() and collector_delete() without their checks, and with an event of this
+ * name. */
+int collector_insert(struct store_tx *tx, const struct caller *by, struct collector *c,
+                     const char *event, struct fail *f) MUST_CHECK;
+int collector_remove(struct store_tx *tx, const struct caller *by, const struct collector *c,
+                     const char *event, struct fail *f) MUST_CHECK;
+
+/* Writes the row as it stands, updated_us too, as its next revision. */
+int collector_replace(struct store_tx *tx, const struct caller *by, struct collector *c,
+                      const char *event, struct fail *f) MUST_CHECK;
 
 /* The value of a label; false when absent. */
 bool labels_find(struct str labels, struct str key, struct str *value);

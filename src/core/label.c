@@ -96,18 +96,22 @@ bool labels_find(struct str labels, struct str key, struct str *value)
 
 int labels_decode(struct arena *a, struct str labels, struct label **out, size_t *count)
 {
-    struct label *rows = arena_new_array(a, struct label, COLLECTOR_LABELS_MAX);
-    size_t n = 0;
+    struct str rest = labels;
+    struct label *rows;
+    struct label l;
+    size_t room = 0;
 
-    while (labels.len > 0) {
-        if (n == COLLECTOR_LABELS_MAX || !take(&labels, &rows[n].key) ||
-            !take(&labels, &rows[n].value))
+    for (; rest.len > 0; room++) {
+        if (room == COLLECTOR_LABELS_MAX || !take(&rest, &l.key) || !take(&rest, &l.value))
             return -1;
-        if (rows[n].key.len == 0 || (n > 0 && str_cmp(rows[n - 1].key, rows[n].key) >= 0))
+    }
+    rows = arena_new_array(a, struct label, room);
+    for (size_t n = 0; n < room; n++) {
+        if (!take(&labels, &rows[n].key) || !take(&labels, &rows[n].value) ||
+            rows[n].key.len == 0 || (n > 0 && str_cmp(rows[n - 1].key, rows[n].key) >= 0))
             return -1;
-        n++;
     }
     *out = rows;
-    *count = n;
+    *count = room;
     return 0;
 }

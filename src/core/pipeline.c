@@ -3,6 +3,7 @@
 #include "core/pipeline.h"
 
 #include "base/number.h"
+#include "codec/utf8.h"
 #include "core/event.h"
 #include "core/tenant.h"
 
@@ -12,10 +13,21 @@ static int refuse(struct fail *f, const char *reason, const char *field, const c
     return fail_field(f, "%s", field);
 }
 
+_Static_assert(PIPELINE_NAME_MAX == 250, "as the message says");
+
+int pipeline_check_name(struct str name, struct fail *f)
+{
+    if (name.len > 0 && utf8_is_valid(name) && utf8_count(name) <= PIPELINE_NAME_MAX &&
+        !utf8_has_control(name))
+        return 0;
+    return refuse(f, "bad_name", "name",
+                  "a pipeline's name is 1 to 250 characters without control characters");
+}
+
 static int check(const struct pipeline *p, struct fail *f)
 {
-    if (p->name.len == 0 || p->name.len > PIPELINE_NAME_MAX)
-        return refuse(f, "bad_name", "name", "the name is empty or too long");
+    if (pipeline_check_name(p->name, f) < 0)
+        return -1;
     if (p->body.len > PIPELINE_BODY_MAX)
         return refuse(f, "too_large", "body", "the pipeline is too large");
     return 0;

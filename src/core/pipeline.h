@@ -7,7 +7,7 @@
 
 #include "core/agent.h"
 
-#define PIPELINE_NAME_MAX     250
+#define PIPELINE_NAME_MAX     250 /* characters */
 #define PIPELINE_BODY_MAX     (2u << 20)
 #define PIPELINE_CONTENTS_MAX (1u << 20)
 #define PIPELINE_MATCHERS_MAX 100
@@ -27,9 +27,13 @@ struct pipeline_spec {
     struct str source_namespace;
 };
 
+/* 1 to 250 characters, no control characters. "bad_name". Pure. */
+int pipeline_check_name(struct str name, struct fail *f) MUST_CHECK;
+
 /* Everything that can be refused from what is written: name, contents (by the language of its
- * type), matchers, sizes. INVALID_ARGUMENT "bad_name", "bad_contents", "bad_matcher", "too_large".
- * Costs time with the length of contents: not on a loop or a lane. Pure. */
+ * type), matchers, sizes. INVALID_ARGUMENT "bad_name", "bad_contents", "bad_matcher", "bad_type",
+ * "bad_source", "too_large". Costs time with the length of contents: not on a loop or a lane. Pure.
+ */
 int pipeline_check(struct arena *a, struct str name, const struct pipeline_spec *spec,
                    struct fail *f) MUST_CHECK;
 
@@ -48,7 +52,7 @@ struct pipeline_draft {
 
 /* All or nothing: creates or replaces each of the drafts by name, stamps them with the source, and
  * deletes the pipelines of that source that are not among them. Drafts that change nothing write
- * nothing. INVALID_ARGUMENT "duplicate_name". */
+ * nothing. INVALID_ARGUMENT "duplicate_name"; the field names the index ("pipelines[3]"). */
 int pipeline_sync(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                   int32_t source_type, struct str source_namespace,
                   const struct pipeline_draft *drafts, size_t count, struct fail *f) MUST_CHECK;

@@ -43,6 +43,7 @@ int store_collector_insert(struct store_tx *tx, const struct collector *c, struc
         ARG_INT(c->updated_us),
         ARG_INT(c->last_seen_us),
         ARG_BYTES(c->body),
+        ARG_INT(c->tenant),
     };
     int64_t changed;
 
@@ -244,15 +245,23 @@ int store_collector_delete(struct store_tx *tx, uint64_t tenant, int64_t id, str
     int64_t changed;
 
     if (tx_run(tx, SQL_COLLECTOR_DELETE_SOURCES, args, COUNTOF(args), NULL, f) < 0 ||
+        tx_run(tx, SQL_COLLECTOR_DELETE_SEEN, args, COUNTOF(args), NULL, f) < 0 ||
         tx_run(tx, SQL_COLLECTOR_DELETE, args, COUNTOF(args), &changed, f) < 0)
         return -1;
     return changed ? 0 : fail_set(f, CODE_NOT_FOUND, "there is no such collector");
 }
 
+/* The first time of a collector reads its wide row, to know that it is there and was not seen later
+ * than that; afterwards only the narrow row is touched. */
 int store_collector_set_seen(struct store_tx *tx, uint64_t tenant, int64_t id, int64_t at_us,
                              struct fail *f)
 {
     const struct sql_value args[] = {ARG_INT(at_us), ARG_INT(tenant), ARG_INT(id), ARG_INT(at_us)};
+    int64_t changed;
 
-    return tx_run(tx, SQL_COLLECTOR_SEEN, args, COUNTOF(args), NULL, f);
+    if (tx_run(tx, SQL_COLLECTOR_SEEN_UPDATE, args, COUNTOF(args), &changed, f) < 0)
+        return -1;
+    if (changed)
+        return 0;
+    return tx_run(tx, SQL_COLLECTOR_SEEN_INSERT, args, COUNTOF(args), NULL, f);
 }

@@ -4,9 +4,14 @@
 
 #include <assert.h>
 
-#define COLLECTOR_COLUMNS                                                                          \
-    "tenant, id, kind, space, ext_id, name, CASE WHEN name_key IS NULL THEN 0 ELSE 1 END,"         \
-    " labels, revision, created_us, updated_us, last_seen_us, body"
+/* What was seen is written to a table of its own; the row has what it was at its last full write.
+ * The later of the two counts. */
+#define COLLECTOR_SELECT                                                                           \
+    "SELECT c.tenant, c.id, c.kind, c.space, c.ext_id, c.name,"                                    \
+    " CASE WHEN c.name_key IS NULL THEN 0 ELSE 1 END, c.labels, c.revision, c.created_us,"         \
+    " c.updated_us, CASE WHEN s.seen_us > c.last_seen_us THEN s.seen_us"                           \
+    " ELSE c.last_seen_us END, c.body"                                                             \
+    " FROM collectors c LEFT JOIN collector_seen s ON s.tenant = c.tenant AND s.id = c.id"
 #define SOURCE_COLUMNS   "tenant, collector, id, type, name, revision, created_us, updated_us, body"
 #define PIPELINE_COLUMNS "tenant, id, name, enabled, revision, created_us, updated_us, body"
 #define REVISION_COLUMNS                                                                           \
@@ -35,7 +40,10 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         " ORDER BY id LIMIT $2",
     [SQL_TENANT_DELETE_KEYS] = "DELETE FROM keys WHERE tenant = $1",
     [SQL_TENANT_DELETE_SOURCES] = "DELETE FROM sources WHERE tenant = $1",
+    [SQL_TENANT_DELETE_SEEN] = "DELETE FROM collector_seen WHERE tenant = $1",
     [SQL_TENANT_DELETE_COLLECTORS] = "DELETE FROM collectors WHERE tenant = $1",
+    [SQL_TENANT_DELETE_TEXT_REFS] = "DELETE FROM text_refs WHERE tenant = $1",
+    [SQL_TENANT_DELETE_TEXTS] = "DELETE FROM texts WHERE tenant = $1",
     [SQL_TENANT_DELETE_REVISIONS] = "DELETE FROM pipeline_revisions WHERE tenant = $1",
     [SQL_TENANT_DELETE_PIPELINES] = "DELETE FROM pipelines WHERE tenant = $1",
     [SQL_TENANT_DELETE_TASKS] = "DELETE FROM tasks WHERE tenant = $1",
@@ -63,47 +71,40 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "INSERT INTO collectors (tenant, id, kind, space, ext_id, name,"
         " name_group, name_key, labels, revision, created_us, updated_us,"
         " last_seen_us, body)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-        " $14) ON CONFLICT DO NOTHING",
-    [SQL_COLLECTOR_GET] = "SELECT " COLLECTOR_COLUMNS
-                          " FROM collectors"
-                          " WHERE tenant = $1 AND id = $2",
-    [SQL_COLLECTOR_GET_EXT] = "SELECT " COLLECTOR_COLUMNS
-                              " FROM collectors"
-                              " WHERE tenant = $1 AND kind = $2 AND space = $3 AND ext_id = $4",
-    [SQL_COLLECTOR_GET_NAME] = "SELECT " COLLECTOR_COLUMNS
-                               " FROM collectors"
-                               " WHERE tenant = $1 AND name_group = $2 AND name_key = $3",
-    [SQL_COLLECTOR_BY_ID] = "SELECT " COLLECTOR_COLUMNS
-                            " FROM collectors"
-                            " WHERE tenant = $1 AND id > $2 ORDER BY id",
-    [SQL_COLLECTOR_BY_ID_DESC] = "SELECT " COLLECTOR_COLUMNS
-                                 " FROM collectors"
-                                 " WHERE tenant = $1 AND id < $2 ORDER BY id DESC",
-    [SQL_COLLECTOR_BY_NAME] = "SELECT " COLLECTOR_COLUMNS
-                              " FROM collectors"
-                              " WHERE tenant = $1 AND (name, id) > ($2, $3) ORDER BY name, id",
-    [SQL_COLLECTOR_KIND_BY_ID] = "SELECT " COLLECTOR_COLUMNS
-                                 " FROM collectors"
-                                 " WHERE tenant = $1 AND kind = $2 AND id > $3 ORDER BY id",
-    [SQL_COLLECTOR_KIND_BY_ID_DESC] = "SELECT " COLLECTOR_COLUMNS
-                                      " FROM collectors"
-                                      " WHERE tenant = $1 AND kind = $2 AND id < $3"
-                                      " ORDER BY id DESC",
-    [SQL_COLLECTOR_KIND_BY_NAME] = "SELECT " COLLECTOR_COLUMNS
-                                   " FROM collectors"
-                                   " WHERE tenant = $1 AND kind = $2 AND kind > 0"
-                                   " AND (name, id) > ($3, $4) ORDER BY name, id",
-    [SQL_COLLECTOR_LOAD] = "SELECT " COLLECTOR_COLUMNS " FROM collectors ORDER BY tenant, id",
+        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+        " $14 WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $15) ON CONFLICT DO NOTHING",
+    [SQL_COLLECTOR_GET] = COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.id = $2",
+    [SQL_COLLECTOR_GET_EXT] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.kind = $2 AND c.space = $3 AND c.ext_id = $4",
+    [SQL_COLLECTOR_GET_NAME] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.name_group = $2 AND c.name_key = $3",
+    [SQL_COLLECTOR_BY_ID] = COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.id > $2 ORDER BY c.id",
+    [SQL_COLLECTOR_BY_ID_DESC] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.id < $2 ORDER BY c.id DESC",
+    [SQL_COLLECTOR_BY_NAME] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND (c.name, c.id) > ($2, $3) ORDER BY c.name, c.id",
+    [SQL_COLLECTOR_KIND_BY_ID] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.kind = $2 AND c.id > $3 ORDER BY c.id",
+    [SQL_COLLECTOR_KIND_BY_ID_DESC] =
+        COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.kind = $2 AND c.id < $3 ORDER BY c.id DESC",
+    [SQL_COLLECTOR_KIND_BY_NAME] = COLLECTOR_SELECT
+    " WHERE c.tenant = $1 AND c.kind = $2 AND c.kind > 0"
+    " AND (c.name, c.id) > ($3, $4) ORDER BY c.name, c.id",
+    [SQL_COLLECTOR_LOAD] = COLLECTOR_SELECT " ORDER BY c.tenant, c.id",
     [SQL_COLLECTOR_UPDATE] =
         "UPDATE collectors SET name = $1, name_key = $2, labels = $3,"
         " revision = $4, updated_us = $5, last_seen_us = $6, body = $7"
         " WHERE tenant = $8 AND id = $9 AND revision = $10",
     [SQL_COLLECTOR_DELETE] = "DELETE FROM collectors WHERE tenant = $1 AND id = $2",
     [SQL_COLLECTOR_DELETE_SOURCES] = "DELETE FROM sources WHERE tenant = $1 AND collector = $2",
-    [SQL_COLLECTOR_SEEN] =
-        "UPDATE collectors SET last_seen_us = $1"
-        " WHERE tenant = $2 AND id = $3 AND last_seen_us < $4",
+    [SQL_COLLECTOR_DELETE_SEEN] = "DELETE FROM collector_seen WHERE tenant = $1 AND id = $2",
+    [SQL_COLLECTOR_SEEN_UPDATE] =
+        "UPDATE collector_seen SET seen_us = $1"
+        " WHERE tenant = $2 AND id = $3 AND seen_us < $4",
+    [SQL_COLLECTOR_SEEN_INSERT] =
+        "INSERT INTO collector_seen (tenant, id, seen_us)"
+        " SELECT tenant, id, $1 FROM collectors"
+        " WHERE tenant = $2 AND id = $3 AND last_seen_us < $4 ON CONFLICT DO NOTHING",
 
     [SQL_SOURCE_INSERT] = "INSERT INTO sources (" SOURCE_COLUMNS
                           ")"
@@ -202,6 +203,16 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "INSERT INTO settings (tenant, name, value) VALUES ($1, $2, $3)"
         " ON CONFLICT (tenant, name) DO UPDATE SET value = excluded.value",
 
+    [SQL_TEXT_GET] = "SELECT content FROM texts WHERE tenant = $1 AND hash = $2",
+    [SQL_TEXT_INSERT] = "INSERT INTO texts (tenant, hash, content) VALUES ($1, $2, $3)",
+    [SQL_TEXT_DELETE] = "DELETE FROM texts WHERE tenant = $1 AND hash = $2",
+    [SQL_TEXT_HOLD] = "UPDATE text_refs SET refs = refs + 1 WHERE tenant = $1 AND hash = $2",
+    [SQL_TEXT_FIRST] = "INSERT INTO text_refs (tenant, hash, refs) VALUES ($1, $2, 1)",
+    [SQL_TEXT_DROP] =
+        "UPDATE text_refs SET refs = refs - 1"
+        " WHERE tenant = $1 AND hash = $2 AND refs > 1",
+    [SQL_TEXT_LAST] = "DELETE FROM text_refs WHERE tenant = $1 AND hash = $2",
+
     [SQL_CHECK_KEY_TENANT] =
         "SELECT k.tenant, k.id FROM keys k LEFT JOIN tenants t"
         " ON t.id = k.tenant WHERE t.id IS NULL LIMIT 10",
@@ -212,6 +223,10 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "SELECT tenant, id FROM collectors WHERE revision < 1"
         " OR kind < 0 OR kind > 3 OR ext_id = ''"
         " OR updated_us < created_us OR name_key <> name LIMIT 10",
+    [SQL_CHECK_SEEN_OWNER] =
+        "SELECT s.tenant, s.id FROM collector_seen s LEFT JOIN collectors c"
+        " ON c.tenant = s.tenant AND c.id = s.id"
+        " WHERE c.id IS NULL OR s.seen_us < 1 LIMIT 10",
     [SQL_CHECK_SOURCE_OWNER] =
         "SELECT s.tenant, s.id FROM sources s LEFT JOIN collectors c"
         " ON c.tenant = s.tenant AND c.id = s.collector"
@@ -260,6 +275,14 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_CHECK_SEQ_COUNTER] =
         "SELECT tenant, seq FROM events WHERE seq > COALESCE((SELECT value"
         " FROM counters WHERE name = 'event'), 0) LIMIT 10",
+    [SQL_CHECK_AGENTS] =
+        "SELECT tenant, id, labels, body FROM collectors WHERE kind = 0 ORDER BY tenant, id",
+    [SQL_CHECK_TEXTS] =
+        "SELECT r.tenant, r.hash, r.refs, t.content FROM text_refs r"
+        " LEFT JOIN texts t ON t.tenant = r.tenant AND t.hash = r.hash"
+        " UNION ALL SELECT t.tenant, t.hash, 0, t.content FROM texts t"
+        " LEFT JOIN text_refs r ON r.tenant = t.tenant AND r.hash = t.hash"
+        " WHERE r.refs IS NULL",
     [SQL_TOTALS] =
         "SELECT (SELECT COUNT(*) FROM tenants), (SELECT COUNT(*) FROM keys),"
         " (SELECT COUNT(*) FROM collectors), (SELECT COUNT(*) FROM sources),"
@@ -271,6 +294,7 @@ static const char *const meanings[SQL_CHECK_END - SQL_CHECK_FIRST] = {
     [SQL_CHECK_KEY_TENANT - SQL_CHECK_FIRST] = "key of a tenant that does not exist",
     [SQL_CHECK_COLLECTOR_TENANT - SQL_CHECK_FIRST] = "collector of a tenant that does not exist",
     [SQL_CHECK_COLLECTOR_ROW - SQL_CHECK_FIRST] = "collector with impossible values",
+    [SQL_CHECK_SEEN_OWNER - SQL_CHECK_FIRST] = "liveness of a collector that does not exist",
     [SQL_CHECK_SOURCE_OWNER - SQL_CHECK_FIRST] = "source of a collector that does not exist",
     [SQL_CHECK_SOURCE_ROW - SQL_CHECK_FIRST] = "source with impossible values",
     [SQL_CHECK_PIPELINE_TENANT - SQL_CHECK_FIRST] = "pipeline of a tenant that does not exist",

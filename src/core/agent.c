@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See agent.h. */
+#include "core/agent.h"
+
+#include "codec/utf8.h"
+#include "core/registry.h"
+
+/* One report on its way into one row. */
+struct reporting {
+    struct store_tx *tx;
+    struct registry *registry;
+    const struct caller *by;
+    const struct agent_report *report;
+    struct attributes local;
+    struct agent *agent;
+};
+
+/* What of an agent a report changed. */
+struct changes {
+    bool content; /* what updated_us speaks of */
+    bool status;
+    bool returned;
+    bool registered;
+};
+
+static int refuse(struct fail *f, const char *reason, const char *field, const char *why)
+{
+    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, reason, "%s", why));
+    return fail_field(f, "%s", field);
+}
+
+static int missing(struct fail *f)
+{
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_agent", "there is no such agent");
+}
+
+static int check_name(struct str name, struct fail *f)
+{
+    if (utf8_is_valid(name) && utf8_count(name) <= AGENT_NAME_CHARS_MAX)
+        return 0;
+    return refuse(f, "bad_name", "name", "the name is too long, or is no text");
+}
+
+static int check_type(enum agent_type type, struct fail *f)
+{
+    if (type == AGENT_ALLOY || type == AGENT_OTEL)
+        return 0;
+    return refuse(f, "bad_type", "type", "there is no such type of agents");
+}
+
+int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fail *f)
+{
+    if (!r || max == 0 || agents_count(registry_realm(r, tenant)->agents) < max)
+        return 0;
+    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many_agents",
+                       "the tenant has as many agents as it may have");
+}
+
+static void follow(struct registry *r, struct store_tx *tx, const struct agent *a)
+{
+    if (r)
+        registry_agent_changed(r, tx, a);
+}
+
+/* Makes the reference in the row that of another text; counts both. */
+static int change_text(struct store_tx *tx, uint64_t tenant, struct text_ref *ref,
+                       const struct text_ref *to, struct str text, bool *changed, struct fail *f)
+{
+    if (text_ref_equal(ref, to))
+        return 0;
+    if (to->set && store_text_hold(tx, tenant, to->hash, text, f) < 0)
+        return -1;
+    if (ref->set && store_text_drop(tx, tenant, ref->hash, f) < 0)
+        return -1;
+    *ref = *to;
+    *changed = true;
+    return 0;
+}
+
+/* A status without a text lets go of the text of the one before. */
+static int take_status(struct reporting *g, struct changes *what, struct fail *f)
+{
+    const struct agent_report *report = g->report;
+    struct agent *a = g->agent;
+    uint64_t tenant = a->row.tenant;
+
+    if (report->has_status) {
+        struct text_ref error = report->status_error_ref.set ? report->status_error_ref
+                                                             : text_ref_of(report->status_error);
+
+        if (!a->has_status || a->status != report->status)
+            what->status = true;
+        if (change_text(g->tx, tenant, &a->status_error, &error, report->status_error,
+                        &what->status, f) < 0)
+            return -1;
+        a->has_status = true;
+        a->status = report->status;
+        if (what->status)
+            a->status_us = store_tx_now(g->tx);
+    }
+    if (report->has_effective_config) {
+        struct text_ref config = report->effective_config_ref.set
+                                     ? report->effective_config_ref
+                                     : text_ref_of(report->effective_config);
+
+        if (change_text(g->tx, tenant, &a->effective_config, &config, report->effective_config,
+                        &what->status, f) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void take_words(struct reporting *g, struct changes *what)
+{
+    const struct agent_report *report = g->report;
+    struct agent *a = g->agent;
+
+    if (report->has_local && !attributes_equal(&a->local, &g->local)) {
+        a->local = g->local;
+        what->content = true;
+    }
+    if (report->has_name && !str_eq(a->row.name, report->name)) {
+        a->row.name = report->name;
+        what->content = true;
+    }
+    if (report->returns && a->inactive_us) {
+        a->inactive_us = 0;
+        what->returned = true;
+    }
+    if (!a->registered) {
+        a->registered = true;
+        what->registered = true;
+    }
+}
+
+static const char *event_of(const struct changes *what)
+{
+    if (what->registered)
+        return "agent.registered";
+    if (what->content)
+        return "agent.updated";
+    return what->returned ? "agent.returned" : "agent.status";
+}
+
+static int report_known(struct reporting *g, bool *changed, struct fail *f)
+{
+    struct agent *a = g->agent;
+    int64_t now = store_tx_now(g->tx);
+    struct changes what = {0};
+
+    take_words(g, &what);
+    if (take_status(g, &what, f) < 0)
+        return -1;
+    *changed = what.content || what.status || what.returned || what.registered;
+    if (!*changed)
+        return 0;
+    if (what.content)
+        a->row.updated_us = MAX(now, a->row.updated_us);
+    a->row.last_seen_us = MAX(now, a->row.last_seen_us);
+    if (agent_encode(store_tx_arena(g->tx), a, f) < 0 ||
+        collector_replace(g->tx, g->by, &a->row, event_of(&what), f) < 0)
+        return -1;
+    follow(g->registry, g->tx, a);
+    return 0;
+}
+
+static int insert(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
+                  const char *event, struct fail *f)
+{
+    if (agent_encode(store_tx_arena(tx), a, f) < 0 ||
+        collector_insert(tx, by, &a->row, event, f) < 0)
+        return -1;
+    follow(r, tx, a);
+    return 0;
+}
+
+static int report_new(struct reporting *g, uint64_t tenant, bool *changed, struct fail *f)
+{
+    const struct agent_report *report = g->report;
+    struct agent *a = g->agent;
+    struct changes what = {0};
+
+    if (agent_check_room(g->registry, tenant, report->agents_max, f) < 0)
+        return -1;
+    *a = (struct agent){
+        .row = {.tenant = tenant, .ext_id = report->id, .last_seen_us = store_tx_now(g->tx)},
+        .type = report->type ? report->type : AGENT_ALLOY,
+        .enabled = true,
+    };
+    take_words(g, &what);
+    if (take_status(g, &what, f) < 0)
+        return -1;
+    *changed = true;
+    return insert(g->tx, g->registry, g->by, a, "agent.registered", f);
+}
+
+static int check_report(const struct agent_report *report, struct fail *f)
+{
+    if (agent_check_id(report->id, f) < 0)
+        return -1;
+    if (report->has_name && check_name(report->name, f) < 0)
+        return -1;
+    if (report->has_local && agent_check_local(&report->local, report->local_max, f) < 0)
+        return -1;
+    if (report->type && check_type(report->type, f) < 0)
+        return -1;
+    if (report->has_status &&
+        (report->status > AGENT_STATUS_FAILED || report->status_error.len > AGENT_TEXT_MAX))
+        return refuse(f, "too_large", "status", "the status is unknown, or its text is too large");
+    if (report->has_effective_config && report->effective_config.len > AGENT_TEXT_MAX)
+        return refuse(f, "too_large", "effective_config", "the configuration is too large");
+    return 0;
+}
+
+/* Sorted, without what is not stored; the caller's own list stays as it is. */
+static struct attributes sorted(struct arena *a, const struct attributes *local)
+{
+    struct attributes copy = {arena_new_array(a, struct label, local->count), local->count};
+
+    if (local->count > 0)
+        memcpy(copy.items, local->items, local->count * sizeof(*copy.items));
+    attributes_sort(&copy);
+    return copy;
+}
+
+static int read_agent(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
+                      struct fail *f)
+{
+    struct collector row;
+
+    if (store_collector_get_ext(tx, tenant, COLLECTOR_AGENT, STR(""), id, &row, f) < 0)
+        return -1;
+    return agent_decode(store_tx_arena(tx), &row, out, f);
+}
+
+int agent_report(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 const struct agent_report *report, bool *changed, struct fail *f)
+{
+    struct arena *arena = store_tx_arena(tx);
+    struct reporting g = {.tx = tx, .registry = r, .by = by, .report = report};
+    bool ignored;
+
+    if (check_report(report, f) < 0)
+        return -1;
+    if (report->has_local)
+        g.local = sorted(arena, &report->local);
+    g.agent = arena_new_type(arena, struct agent);
+    if (read_agent(tx, tenant, report->id, g.agent, f) == 0)
+        return report_known(&g, changed ? changed : &ignored, f);
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return report_new(&g, tenant, changed ? changed : &ignored, f);
+}
+
+int agent_create(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
+                 struct fail *f)
+{
+    struct agent made = {
+        .row = {.tenant = a->row.tenant, .ext_id = a->row.ext_id, .name = a->row.name},
+        .type = a->type ? a->type : AGENT_ALLOY,
+        .enabled = a->enabled,
+        .remote = a->remote,
+        .extras = a->extras,
+        .extra_count = a->extra_count,
+    };
+
+    if (agent_check_id(made.row.ext_id, f) < 0 || check_name(made.row.name, f) < 0 ||
+        check_type(made.type, f) < 0 || agent_check_remote(&made.remote, f) < 0)
+        return -1;
+    made.remote = sorted(store_tx_arena(tx), &made.remote);
+    if (insert(tx, r, by, &made, "agent.created", f) < 0)
+        return -1;
+    *a = made;
+    return 0;
+}
+
+int agent_get(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
+              struct fail *f)
+{
+    return read_agent(tx, tenant, id, out, f) < 0 ? missing(f) : 0;
+}
+
+static bool differs(const struct agent *x, const struct agent *y)
+{
+    const struct attributes extras = {x->extras, x->extra_count};
+    const struct attributes others = {y->extras, y->extra_count};
+
+    return !str_eq(x->row.name, y->row.name) || x->type != y->type || x->enabled != y->enabled ||
+           x->inactive_us != y->inactive_us || !attributes_equal(&x->remote, &y->remote) ||
+           !attributes_equal(&extras, &others);
+}
+
+int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
+                 struct fail *f)
+{
+    struct agent now;
+
+    if (check_name(a->row.name, f) < 0 || check_type(a->type, f) < 0 ||
+        agent_check_remote(&a->remote, f) < 0 ||
+        agent_get(tx, a->row.tenant, a->row.ext_id, &now, f) < 0)
+        return -1;
+    if (a->row.revision && a->row.revision != now.row.revision)
+        return fail_reason(f, CODE_ABORTED, "revision_mismatch",
+                           "the agent was changed meanwhile; read it again");
+    a->remote = sorted(store_tx_arena(tx), &a->remote);
+    if (differs(a, &now)) {
+        now.row.name = a->row.name;
+        now.row.updated_us = MAX(store_tx_now(tx), now.row.updated_us);
+        now.type = a->type;
+        now.enabled = a->enabled;
+        now.inactive_us = a->inactive_us;
+        now.remote = a->remote;
+        now.extras = a->extras;
+        now.extra_count = a->extra_count;
+        if (agent_encode(store_tx_arena(tx), &now, f) < 0 ||
+            collector_replace(tx, by, &now.row, "agent.updated", f) < 0)
+            return -1;
+        follow(r, tx, &now);
+    }
+    *a = now;
+    return 0;
+}
+
+int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 struct str id, struct fail *f)
+{
+    struct agent a;
+
+    if (agent_get(tx, tenant, id, &a, f) < 0)
+        return -1;
+    if (a.status_error.set && store_text_drop(tx, tenant, a.status_error.hash, f) < 0)
+        return -1;
+    if (a.effective_config.set && store_text_drop(tx, tenant, a.effective_config.hash, f) < 0)
+        return -1;
+    if (collector_remove(tx, by, &a.row, "agent.deleted", f) < 0)
+        return -1;
+    if (r)
+        registry_agent_deleted(r, tx, tenant, a.row.ext_id);
+    return 0;
+}
+
+int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                struct str id, struct fail *f)
+{
+    int64_t now = store_tx_now(tx);
+    struct agent a;
+
+    if (read_agent(tx, tenant, id, &a, f) < 0)
+        return f->code == CODE_NOT_FOUND ? 0 : -1;
+    if (a.inactive_us)
+        return 0;
+    a.inactive_us = now;
+    a.row.last_seen_us = MAX(now, a.row.last_seen_us);
+    if (agent_encode(store_tx_arena(tx), &a, f) < 0 ||
+        collector_replace(tx, by, &a.row, "agent.left", f) < 0)
+        return -1;
+    follow(r, tx, &a);
+    return 0;
+}
+
+int agent_text(struct store_tx *tx, uint64_t tenant, const struct text_ref *ref, struct str *out,
+               struct fail *f)
+{
+    if (!ref->set) {
+        *out = STR("");
+        return 0;
+    }
+    if (store_text_get(tx, tenant, ref->hash, out, f) == 0)
+        return 0;
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return fail_set(f, CODE_DATA_LOSS, "a text is gone that a row still refers to");
+}

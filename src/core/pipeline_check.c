@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a pipeline is refused when it is written. Declared in pipeline.h. Pure. */
+#include "codec/utf8.h"
+#include "codec/yaml.h"
+#include "core/alloy_pipeline.h"
+#include "core/matcher.h"
+#include "core/pipeline.h"
+
+static int refuse(struct fail *f, const char *reason, const char *field, const char *message)
+{
+    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, reason, "%s", message));
+    return fail_field(f, "%s", field);
+}
+
+static int check_contents(struct arena *a, const struct pipeline_spec *spec, struct fail *f)
+{
+    struct alloy_facts facts = {0};
+
+    if (spec->contents.len == 0 || !utf8_is_valid(spec->contents))
+        return refuse(f, "bad_contents", "contents", "the contents are empty, or are no text");
+    if (spec->contents.len > PIPELINE_CONTENTS_MAX)
+        return refuse(f, "too_large", "contents", "the contents are larger than 1 MiB");
+    switch (spec->type) {
+    case AGENT_ALLOY:
+        if (alloy_pipeline_read(a, spec->contents, &facts, f) < 0)
+            return fail_field(f, "contents");
+        return 0;
+    case AGENT_OTEL:
+        if (yaml_check(a, spec->contents, f) == 0)
+            return 0;
+        f->reason = "bad_contents";
+        return fail_field(f, "contents");
+    }
+    return refuse(f, "bad_type", "config_type", "there is no such type of agents");
+}
+
+static int check_source(const struct pipeline_spec *spec, struct fail *f)
+{
+    if (!spec->has_source)
+        return 0;
+    if (spec->source_type >= 0 && utf8_is_valid(spec->source_namespace) &&
+        utf8_count(spec->source_namespace) <= PIPELINE_NAME_MAX)
+        return 0;
+    return refuse(f, "bad_source", "source", "the source's namespace is too long, or is no text");
+}
+
+int pipeline_check(struct arena *a, struct str name, const struct pipeline_spec *spec,
+                   struct fail *f)
+{
+    struct matcher *compiled;
+
+    if (pipeline_check_name(name, f) < 0 || check_source(spec, f) < 0)
+        return -1;
+    if (spec->matcher_count > PIPELINE_MATCHERS_MAX)
+        return refuse(f, "too_large", "matchers", "there are more than 100 matchers");
+    if (spec->metadata.len > PIPELINE_CONTENTS_MAX)
+        return refuse(f, "too_large", "metadata", "the metadata are larger than 1 MiB");
+    if (matchers_parse(a, spec->matchers, spec->matcher_count, &compiled, f) < 0)
+        return -1;
+    return check_contents(a, spec, f);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The Alloy configuration language: text in, a tree in the arena out. Lexer and recursive-descent
  * parser with bounded depth, nodes and bytes; pure. Every node knows its line and column (from 1,
- * columns in characters). */
+ * columns in characters). What is refused with which words: codec/alloy_parse.c. */
 #ifndef CODEC_ALLOY_H
 #define CODEC_ALLOY_H
 
@@ -10,12 +10,14 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/fail.h"
 #include "base/macros.h"
 #include "base/str.h"
 
 #define ALLOY_MAX_DEPTH 64
 #define ALLOY_MAX_NODES 200000
+#define ALLOY_MAX_BYTES (64u << 20)
 
 struct alloy_pos {
     uint32_t line;
@@ -38,6 +40,9 @@ enum alloy_expr_kind {
     ALLOY_PAREN,
 };
 
+/* Chains of operators, accesses, indexes and calls lean to the left and may be as long as the text:
+ * walk `left` in a loop. All other links are bounded by ALLOY_MAX_DEPTH. Strings are views of the
+ * text where nothing had to be unescaped. */
 struct alloy_expr {
     enum alloy_expr_kind kind;
     struct alloy_pos pos;
@@ -46,7 +51,7 @@ struct alloy_expr {
     struct alloy_expr *left;
     struct alloy_expr *right;
     struct alloy_expr **items; /* ARRAY; CALL: arguments; OBJECT: values */
-    struct str *keys;          /* OBJECT */
+    struct str *keys;          /* OBJECT: their values, a key may come twice */
     size_t count;
 };
 
@@ -57,7 +62,7 @@ struct alloy_statement {
     struct str name; /* of an attribute; of a block the parts joined by dots */
     bool is_block;
     struct alloy_expr *value; /* attributes */
-    bool has_label;
+    bool has_label;           /* false also for an empty one */
     struct str label;
     struct alloy_pos label_pos;
     struct alloy_body *body; /* blocks */
@@ -73,11 +78,11 @@ struct alloy_body {
 int alloy_parse(struct arena *a, struct str text, struct alloy_body **out, struct fail *f)
     MUST_CHECK;
 
-/* Letters, digits and '_', not beginning with a digit; Unicode letters and digits count. */
+/* Letters, digits and '_', not beginning with a digit; Unicode letters and digits count; null, true
+ * and false do not. */
 bool alloy_is_identifier(struct str s);
 
-/* Appends text between double quotes, escaped for the language. */
-struct buf;
+/* Appends text between double quotes, escaped for the language: any bytes, on one line. */
 void alloy_quote(struct buf *out, struct str text);
 
 #endif

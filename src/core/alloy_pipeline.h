@@ -21,6 +21,9 @@ struct alloy_facts {
     size_t key_count;
     bool declares_attributes; /* has its own argument "attributes" */
     bool uses_exports;        /* mentions argument.pipeline_exports */
+    enum attribute_use exports_use;
+    struct str *exporters; /* exports used BY_KEY: names of the pipelines, distinct, sorted */
+    size_t exporter_count;
     bool declares_exports_argument;
     struct str *exports; /* labels of its export blocks, in order */
     size_t export_count;

@@ -88,6 +88,18 @@ static void characters_are_counted_not_bytes(void **state)
     assert_int_equal(utf8_count(STR("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80")), 4);
 }
 
+static void control_characters_are_seen_in_one_and_two_bytes(void **state)
+{
+    (void)state;
+    assert_false(utf8_has_control(STR("")));
+    assert_false(utf8_has_control(STR("a b~\xc2\xa0\xc3\x80\xe2\x82\xac")));
+    assert_true(utf8_has_control(STR("a\x1f")));
+    assert_true(utf8_has_control(STR("a\0")));
+    assert_true(utf8_has_control(STR("\x7f")));
+    assert_true(utf8_has_control(STR("\xc2\x80")));
+    assert_true(utf8_has_control(STR("\xc2\x9f")));
+}
+
 static void nothing_is_valid(void **state)
 {
     (void)state;
@@ -104,6 +116,7 @@ int main(void)
         cmocka_unit_test(a_cut_character_is_not_counted_as_valid),
         cmocka_unit_test(one_replacement_stands_for_the_longest_bad_prefix),
         cmocka_unit_test(characters_are_counted_not_bytes),
+        cmocka_unit_test(control_characters_are_seen_in_one_and_two_bytes),
         cmocka_unit_test(nothing_is_valid),
     };
 

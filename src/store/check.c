@@ -178,6 +178,8 @@ static int check_rows(const struct sql_driver *d, struct sql_conn *c, struct rep
         if (check_invariant(d, c, id, r) < 0)
             return -1;
     }
+    if (text_check(d, c, add_line, r) < 0)
+        return -1;
     return read_totals(d, c, r->out);
 }
 

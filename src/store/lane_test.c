@@ -543,7 +543,7 @@ static void *write_many(void *arg)
     for (int i = 0; i < PER_THREAD; i++) {
         struct collector c = {
             .tenant = w->x->tenant.id,
-            .kind = COLLECTOR_AGENT,
+            .kind = COLLECTOR_HOSTED,
             .ext_id = arena_printf(a, "%d-%d", w->number, i),
         };
 

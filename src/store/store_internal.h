@@ -84,6 +84,10 @@ struct store {
 void *lane_main(void *store);
 int lane_load_counters(struct store *s, struct fail *f) MUST_CHECK;
 
+/* On a reader, inside a snapshot. Calls line() for each text or agent that is not in order. */
+int text_check(const struct sql_driver *d, struct sql_conn *c,
+               void (*line)(void *arg, const char *text), void *arg) MUST_CHECK;
+
 /* Statements on a transaction. Every failure goes through tx_fail(), so that the lane sees it. */
 int tx_fail(struct store_tx *tx, struct fail *f);
 int tx_query(struct store_tx *tx, enum sql_id sql, const struct sql_value *args, size_t count,

@@ -327,7 +327,7 @@ static void a_check_names_rows_that_break_an_invariant(void **state)
     run_sql(
         x, STORE_FILE,
         "INSERT INTO keys VALUES (77, 'k', x'00', 1, 0, '', 1, 0, 0, 0);"
-        "INSERT INTO collectors VALUES (1, 1, 0, '', 'a', 'n', 0, NULL, x'', 0, 1, 1, 0, x'');");
+        "INSERT INTO collectors VALUES (1, 1, 1, '', 'a', 'n', 0, NULL, x'', 0, 1, 1, 0, x'');");
     assert_int_equal(fixture_open(x), 0);
     assert_int_equal(store_check(x->store, x->arena, &found, &x->fail), 0);
     assert_int_equal(found.count, 3);

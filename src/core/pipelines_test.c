@@ -393,6 +393,35 @@ static void choice_older_than_the_log_is_made_anew(void **state)
     tear_down(&x);
 }
 
+/* One change that matters, followed by as many others as the log just holds, or just does not. */
+static void changes_are_not_lost_at_the_end_of_the_log(void **state)
+{
+    (void)state;
+    for (int others = 1021; others <= 1026; others++) {
+        struct choice chosen = {0}, fresh = {0};
+        struct rendered r = {0};
+        struct fixture x;
+
+        set_up(&x);
+        draft_put(x.p, &(struct draft){1, "one", .contents = PLAIN, .matchers = {"env=prod"}});
+
+        struct agent_view v = VIEW(x.a, "c1", "env=prod");
+        struct agent_view w = VIEW(x.a, "c1", "env=dev");
+
+        pipelines_render(x.p, &v, x.a, &fresh, &r);
+        choice_reset(x.p, &fresh);
+        assert_true(pipelines_refresh(x.p, &w, &chosen));
+        draft_put(x.p, &(struct draft){1, "one", .contents = OTHER, .matchers = {"env=~.*"}});
+        for (int i = 0; i < others; i++)
+            draft_put(x.p,
+                      &(struct draft){3, "three", i % 2, .contents = PLAIN, .matchers = {"a=b"}});
+        assert_false(pipelines_refresh(x.p, &w, &chosen));
+        assert_false(pipelines_refresh(x.p, &v, &fresh));
+        assert_ptr_equal(chosen.set, fresh.set);
+        tear_down(&x);
+    }
+}
+
 static void pipeline_that_was_removed_is_nobodys(void **state)
 {
     struct choice c = {0};
@@ -578,6 +607,7 @@ int main(void)
         cmocka_unit_test(broken_pipelines_are_kept_and_are_for_nobody),
         cmocka_unit_test(row_that_cannot_be_read_is_broken_as_well),
         cmocka_unit_test(choice_older_than_the_log_is_made_anew),
+        cmocka_unit_test(changes_are_not_lost_at_the_end_of_the_log),
         cmocka_unit_test(pipeline_that_was_removed_is_nobodys),
         cmocka_unit_test(explanation_names_what_decided),
         cmocka_unit_test(preview_shows_the_draft_in_its_place_and_leaves_no_trace),

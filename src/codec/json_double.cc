@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Doubles and floats as text by the C++ library's exact and locale-independent conversions, which C
- * lacks: the only C++ here. Nothing in it throws or allocates. Pure; any thread. */
+ * lacks. Nothing in it throws or allocates. Pure; any thread. */
 #include "codec/json_internal.h"
 
 #include <charconv>

@@ -32,28 +32,6 @@ static PRINTF_LIKE(3, 4) int refuse(const struct scan *s, size_t at, const char 
                        utf8_count(str_first(s->text, at)) + 1, why);
 }
 
-/* What stands at the place, for messages. */
-static const char *found(const struct scan *s, char out[16])
-{
-    struct str rest = str_skip(s->text, s->at);
-    size_t len = utf8_char_len(rest);
-
-    if (len == 0)
-        return "the end";
-    if ((unsigned char)rest.p[0] < ' ' || rest.p[0] == 0x7f)
-        IGNORE(snprintf(out, 16, "U+%04X", (unsigned)(unsigned char)rest.p[0]));
-    else
-        IGNORE(snprintf(out, 16, "%.*s", (int)len, rest.p));
-    return out;
-}
-
-static int unexpected(const struct scan *s, const char *wanted)
-{
-    char text[16];
-
-    return refuse(s, s->at, "expected %s, found %s", wanted, found(s, text));
-}
-
 /* Length of the white space at the front, as Unicode has it: 0 when there is none. */
 static size_t space_len(struct str s)
 {
@@ -73,6 +51,30 @@ static size_t space_len(struct str s)
     }
     /* U+2000 to U+200A */
     return str_starts_with(s, STR("\xe2\x80")) && (unsigned char)s.p[2] <= 0x8a ? 3 : 0;
+}
+
+/* What stands at the place, for messages. */
+static const char *found(const struct scan *s, char out[16])
+{
+    struct str rest = str_skip(s->text, s->at);
+    size_t len = utf8_char_len(rest);
+
+    if (len == 0)
+        return "the end";
+    if (space_len(rest) > 0)
+        return "white space";
+    if ((unsigned char)rest.p[0] < ' ' || rest.p[0] == 0x7f)
+        IGNORE(snprintf(out, 16, "U+%04X", (unsigned)(unsigned char)rest.p[0]));
+    else
+        IGNORE(snprintf(out, 16, "%.*s", (int)len, rest.p));
+    return out;
+}
+
+static int unexpected(const struct scan *s, const char *wanted)
+{
+    char text[16];
+
+    return refuse(s, s->at, "expected %s, found %s", wanted, found(s, text));
 }
 
 static void skip_space(struct scan *s)

@@ -171,18 +171,6 @@ static int apply(struct attributes *all, const struct operation *o, struct fail 
     return 0;
 }
 
-static bool differ(const struct attributes *a, const struct attributes *b)
-{
-    if (a->count != b->count)
-        return true;
-    for (size_t i = 0; i < a->count; i++) {
-        if (!str_eq(a->items[i].key, b->items[i].key) ||
-            !str_eq(a->items[i].value, b->items[i].value))
-            return true;
-    }
-    return false;
-}
-
 int operations_apply(struct arena *a, const struct operations *ops, const struct attributes *remote,
                      struct attributes *out, bool *changed, struct fail *f)
 {
@@ -199,11 +187,11 @@ int operations_apply(struct arena *a, const struct operations *ops, const struct
             return fail_field(f, "ops[%zu].from", i);
     }
     if (all.count > AGENT_REMOTE_MAX) {
-        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "too_many_attributes",
+        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "bad_attributes",
                            "an agent has at most %d remote attributes", AGENT_REMOTE_MAX));
         return fail_field(f, "ops");
     }
-    *changed = differ(&all, remote);
+    *changed = !attributes_equal(&all, remote);
     *out = all;
     return 0;
 }

@@ -40,7 +40,7 @@ int operations_parse(struct arena *a, const struct collector_v1_operation *ops, 
 
 /* `remote` is sorted and stays as it is, and so is *out, which refers to the strings of both.
  * *changed says whether they differ. FAILED_PRECONDITION "no_such_attribute" when a source is
- * missing, INVALID_ARGUMENT "too_many_attributes" when more are left than an agent may have. */
+ * missing, INVALID_ARGUMENT "bad_attributes" when more are left than an agent may have. */
 int operations_apply(struct arena *a, const struct operations *ops, const struct attributes *remote,
                      struct attributes *out, bool *changed, struct fail *f) MUST_CHECK;
 

@@ -108,6 +108,24 @@ static int take_flag(struct walk *w, const char *arg, struct fail *f)
     return 0;
 }
 
+/* "-f" or "-fVALUE". */
+static int take_letter(struct walk *w, const char *arg, struct fail *f)
+{
+    const struct args_flag *flag = NULL;
+    const char *value = NULL;
+
+    for (size_t i = 0; i < w->flag_count; i++)
+        if (w->flags[i].letter == arg[1])
+            flag = &w->flags[i];
+    if (!flag)
+        return fail_set(f, CODE_INVALID_ARGUMENT,
+                        "unknown flag %.64s; flags are written with two dashes", arg);
+    if (take_value(w, flag, arg[2] != '\0' ? arg + 2 : NULL, &value, f) < 0)
+        return -1;
+    w->out->values[w->out->count++] = (struct args_value){flag, value};
+    return 0;
+}
+
 int args_parse(struct arena *a, const struct args_flag *flags, size_t flag_count, int argc,
                char *const *argv, struct args *out, struct fail *f)
 {
@@ -136,8 +154,8 @@ int args_parse(struct arena *a, const struct args_flag *flags, size_t flag_count
             if (take_flag(&w, arg, f) < 0)
                 return -1;
         } else if (arg[0] == '-' && arg[1] != '\0') {
-            return fail_set(f, CODE_INVALID_ARGUMENT,
-                            "unknown flag %.64s; flags are written with two dashes", arg);
+            if (take_letter(&w, arg, f) < 0)
+                return -1;
         } else {
             result.operands[result.operand_count++] = arg;
         }
@@ -216,7 +234,10 @@ void args_wrap(struct buf *out, const char *text, size_t indent)
 void args_help(struct buf *out, const struct args_flag *flags, size_t flag_count)
 {
     for (size_t i = 0; i < flag_count; i++) {
-        buf_printf(out, "  --%s", flags[i].name);
+        buf_put_str(out, STR("  "));
+        if (flags[i].letter != '\0')
+            buf_printf(out, "-%c, ", flags[i].letter);
+        buf_printf(out, "--%s", flags[i].name);
         if (flags[i].kind != ARGS_SWITCH)
             buf_printf(out, " %s", flags[i].value);
         if (flags[i].kind == ARGS_LIST)

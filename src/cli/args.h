@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one argument parser: `muster serve` and every command describe their flags in a table and get
- * the values back in order. Understands `--flag value`, `--flag=value`, `--` (what follows is taken
- * as it is), -h and --help. Main thread; results live in the arena and borrow argv. */
+ * the values back in order. Understands `--flag value`, `--flag=value`, `-f value` where a flag has
+ * a letter, `--` (what follows is taken as it is), -h and --help. Main thread; results live in the
+ * arena and borrow argv. */
 #ifndef CLI_ARGS_H
 #define CLI_ARGS_H
 
@@ -24,6 +25,7 @@ struct args_flag {
     enum args_kind kind;
     const char *value; /* what help calls the value: "ADDRESS" */
     const char *text;  /* for help */
+    char letter;       /* 'f': also `-f VALUE`; 0: none */
 };
 
 struct args_value {

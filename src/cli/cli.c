@@ -23,6 +23,14 @@ static enum exit_code run_version(struct cli *cli, const struct cli_command *sel
                                   char *const *argv);
 
 static const struct cli_command own[] = {
+    {.name = "agents",
+     .text = "Lists, shows and watches agents, and explains what they get.",
+     .children = agent_commands,
+     .child_count = AGENT_COMMAND_COUNT},
+    {.name = "pipelines",
+     .text = "Lists, compares, previews and writes pipelines.",
+     .children = pipeline_commands,
+     .child_count = PIPELINE_COMMAND_COUNT},
     {.name = "key",
      .text = "Creates, lists and revokes keys.",
      .children = key_commands,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A thin coat over one curl handle. */
-#include "cli/client.h"
+#include "cli/client_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,36 +9,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <curl/curl.h>
-
 #include "codec/json.h"
+#include "codec/json_writer.h"
+#include "codec/rfc3339.h"
 #include "codec/url.h"
 
 #define ANSWER_MAX      ((size_t)64 << 20)
-#define ERROR_MAX       ((size_t)1 << 20)
 #define PATH_BYTES_MAX  ((size_t)16384)
 #define CONNECT_SECONDS 5L
 #define CALL_SECONDS    120L
 #define STALL_SECONDS   120L
-
-struct client {
-    struct cli *cli;
-    CURL *curl;
-    const char *data_dir; /* NULL: by URL */
-    const char *socket;   /* path of the admin socket */
-    const char *base;     /* URL without a slash at the end */
-    const char *key;
-    const char *ca;
-};
-
-/* Where an answer goes: memory, or a file as long as the status is a success. */
-struct sink {
-    CURL *curl;
-    struct buf memory;
-    int fd; /* -1: none */
-    uint64_t bytes;
-    int write_error;
-};
+#define LENT_SECONDS    86400 /* as long as a watch with it may last */
 
 const struct args_flag client_flags[CLIENT_FLAG_COUNT] = {
     {"data", ARGS_VALUE, "DIR",
@@ -159,10 +140,13 @@ struct client *client_new(struct cli *cli, const struct args *args, enum exit_co
     return c;
 }
 
+static void give_back(struct client *c);
+
 void client_free(struct client **c)
 {
     if (!*c)
         return;
+    give_back(*c);
     curl_easy_cleanup((*c)->curl);
     curl_global_cleanup();
     *c = NULL;
@@ -213,8 +197,7 @@ static size_t on_data(char *data, size_t size, size_t count, void *arg)
     return s->memory.overflow ? 0 : len;
 }
 
-/* Options that every request shares. */
-static void prepare(struct client *c, struct str path, struct sink *sink, char *error)
+void client_prepare(struct client *c, struct str path, struct sink *sink, char *error)
 {
     CURL *h = c->curl;
     struct str url = arena_printf(c->cli->arena, "%s%.*s", c->base, STR_ARG(path));
@@ -233,9 +216,12 @@ static void prepare(struct client *c, struct str path, struct sink *sink, char *
         curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
         curl_easy_setopt(h, CURLOPT_PROXY, "");
     }
-    if (c->key) {
+
+    const char *token = c->lent_token ? c->lent_token : c->key;
+
+    if (token) {
         curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, c->key);
+        curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, token);
     }
     if (c->ca)
         curl_easy_setopt(h, CURLOPT_CAINFO, c->ca);
@@ -265,7 +251,7 @@ static enum exit_code unreachable(struct client *c, CURLcode result, const char 
                     c->socket, c->data_dir);
 }
 
-static enum exit_code failed(struct client *c, CURLcode result, const char *error)
+enum exit_code client_failed(struct client *c, CURLcode result, const char *error)
 {
     switch ((int)result) {
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -280,18 +266,21 @@ static enum exit_code failed(struct client *c, CURLcode result, const char *erro
     }
 }
 
-/* {"error":{"message":...,"field":...,"request_id":...}}, or anything else. */
-static enum exit_code refused(struct client *c, long status, struct str body)
+/* {"error":{"message":...,"field":...,"request_id":...}}, Connect's {"code":...,"message":...}, or
+ * anything else. */
+enum exit_code client_refused(struct client *c, long status, struct str body)
 {
     struct cli *cli = c->cli;
     struct json_value *root = NULL;
     const struct json_value *error = NULL;
-    struct str message = {0}, field = {0}, request = {0};
+    struct str message = {0}, field = {0}, request = {0}, code = {0};
     struct fail f;
 
-    if (json_parse(cli->arena, body, NULL, &root, &f) < 0 ||
-        json_get_object(root, "error", &error, &f) != 1 ||
-        json_get_str(error, "message", &message, &f) != 1)
+    if (json_parse(cli->arena, body, NULL, &root, &f) == 0 &&
+        json_get_object(root, "error", &error, &f) != 1 &&
+        json_get_str(root, "code", &code, &f) == 1)
+        error = root;
+    if (json_get_str(error, "message", &message, &f) != 1)
         return cli_fail(cli, client_status_code(status),
                         "%s answered with status %ld and no explanation; is it a Muster server?",
                         c->socket ? c->socket : c->base, status);
@@ -302,29 +291,40 @@ static enum exit_code refused(struct client *c, long status, struct str body)
                     request.len ? " [request " : "", STR_ARG(request), request.len ? "]" : "");
 }
 
-enum exit_code client_call(struct client *c, const char *method, struct str path, struct str body,
-                           struct json_value **answer)
+struct curl_slist *client_headers(struct str body, const char *type)
 {
-    static const struct json_limits limits = {.bytes = ANSWER_MAX, .nodes = 10000000};
-    struct sink sink = {.curl = c->curl, .fd = -1};
-    char error[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = NULL;
-    struct fail f;
-    long status = 0;
 
-    buf_init_arena(&sink.memory, c->cli->arena, ANSWER_MAX);
-    prepare(c, path, &sink, error);
-    headers = curl_slist_append(headers,
-                                body.len > 0 ? "Content-Type: application/json" : "Content-Type:");
+    headers = curl_slist_append(headers, body.len > 0 ? type : "Content-Type:");
     headers = curl_slist_append(headers, "Accept: application/json");
-    headers = curl_slist_append(headers, "Expect:");
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CALL_SECONDS);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    return curl_slist_append(headers, "Expect:");
+}
+
+void client_put_body(struct client *c, const char *method, struct str body)
+{
     curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
     if (body.len > 0 || strcmp(method, "POST") == 0) {
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, body.len ? body.p : "");
         curl_easy_setopt(c->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
     }
+}
+
+static enum exit_code call(struct client *c, const char *method, struct str path, struct str body,
+                           bool absence_is_fine, struct json_value **answer)
+{
+    static const struct json_limits limits = {.bytes = ANSWER_MAX, .nodes = 10000000};
+    struct sink sink = {.curl = c->curl, .fd = -1};
+    char error[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = client_headers(body, "Content-Type: application/json");
+    struct fail f;
+    long status = 0;
+
+    *answer = NULL;
+    buf_init_arena(&sink.memory, c->cli->arena, ANSWER_MAX);
+    client_prepare(c, path, &sink, error);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CALL_SECONDS);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    client_put_body(c, method, body);
 
     CURLcode result = curl_easy_perform(c->curl);
 
@@ -333,16 +333,29 @@ enum exit_code client_call(struct client *c, const char *method, struct str path
     if (sink.memory.overflow)
         return cli_fail(c->cli, EXIT_CODE_FAILURE, "the server's answer is too large");
     if (result != CURLE_OK)
-        return failed(c, result, error);
+        return client_failed(c, result, error);
+    if (absence_is_fine && client_status_code(status) == EXIT_CODE_NOT_FOUND)
+        return EXIT_CODE_NOT_FOUND;
     if (client_status_code(status) != EXIT_CODE_OK)
-        return refused(c, status, buf_str(&sink.memory));
-    *answer = NULL;
+        return client_refused(c, status, buf_str(&sink.memory));
     if (sink.memory.len == 0)
         return EXIT_CODE_OK;
     if (json_parse(c->cli->arena, buf_str(&sink.memory), &limits, answer, &f) < 0)
         return cli_fail(c->cli, EXIT_CODE_FAILURE, "the server's answer is not JSON: %s",
                         f.message);
     return EXIT_CODE_OK;
+}
+
+enum exit_code client_call(struct client *c, const char *method, struct str path, struct str body,
+                           struct json_value **answer)
+{
+    return call(c, method, path, body, false, answer);
+}
+
+enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
+                          struct json_value **answer)
+{
+    return call(c, method, path, body, true, answer);
 }
 
 /* The path of the next page; an empty token: the first. */
@@ -409,8 +422,8 @@ enum exit_code client_download(struct client *c, struct str path, int fd, uint64
     char error[CURL_ERROR_SIZE] = "";
     long status = 0;
 
-    buf_init_arena(&sink.memory, c->cli->arena, ERROR_MAX);
-    prepare(c, path, &sink, error);
+    buf_init_arena(&sink.memory, c->cli->arena, CLIENT_ERROR_MAX);
+    client_prepare(c, path, &sink, error);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c->curl, CURLOPT_LOW_SPEED_TIME, STALL_SECONDS);
 
@@ -421,12 +434,88 @@ enum exit_code client_download(struct client *c, struct str path, int fd, uint64
         return cli_fail(c->cli, EXIT_CODE_NOT_WRITABLE, "cannot write the file: %s",
                         strerrordesc_np(sink.write_error));
     if (result != CURLE_OK)
-        return failed(c, result, error);
+        return client_failed(c, result, error);
     if (client_status_code(status) != EXIT_CODE_OK)
-        return refused(c, status, buf_str(&sink.memory));
+        return client_refused(c, status, buf_str(&sink.memory));
     if (!tells_its_length(c->curl))
         return cli_fail(c->cli, EXIT_CODE_FAILURE,
                         "the answer does not tell its length, so it cannot be trusted to be whole");
     *bytes = sink.bytes;
+    return EXIT_CODE_OK;
+}
+
+/* ---- another tenant ---- */
+
+/* Best effort: what is not given back ends by itself. */
+static void give_back(struct client *c)
+{
+    struct sink sink = {.curl = c->curl, .fd = -1};
+    char error[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers;
+    struct buf path;
+
+    if (!c->lent_token)
+        return;
+    c->lent_token = NULL;
+    buf_init_arena(&path, c->cli->arena, PATH_BYTES_MAX);
+    buf_put_str(&path, STR("/admin/v1/keys/"));
+    url_put_encoded(&path, c->lent_id);
+    buf_put_str(&path, STR("?tenant="));
+    url_put_encoded(&path, c->lent_tenant);
+    buf_init_arena(&sink.memory, c->cli->arena, CLIENT_ERROR_MAX);
+    client_prepare(c, buf_str(&path), &sink, error);
+    headers = client_headers(STR(""), NULL);
+    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
+    client_put_body(c, "DELETE", STR(""));
+    IGNORE(curl_easy_perform(c->curl));
+    curl_slist_free_all(headers);
+}
+
+static struct str lend_request(struct client *c, const char *tenant, const char *role,
+                               const char *const *scopes)
+{
+    struct cli *cli = c->cli;
+    int64_t end_us = clock_wall_us(cli->clock) + INT64_C(1000000) * LENT_SECONDS;
+    struct json_writer w;
+    struct buf body;
+
+    buf_init_arena(&body, cli->arena, 65536);
+    json_writer_init(&w, &body);
+    json_obj_begin(&w);
+    json_key_str(&w, STR("tenant"), str_of(tenant));
+    json_key_str(&w, STR("role"), str_of(role));
+    json_key_str(&w, STR("label"), arena_printf(cli->arena, "muster %s", cli->name));
+    json_key_str(&w, STR("expires"), rfc3339_us(cli->arena, end_us, RFC3339_SECONDS));
+    json_key(&w, STR("scopes"));
+    json_arr_begin(&w);
+    for (; *scopes; scopes++)
+        json_str(&w, str_of(*scopes));
+    json_arr_end(&w);
+    json_obj_end(&w);
+    return buf_str(&body);
+}
+
+enum exit_code client_use_tenant(struct client *c, const char *tenant, const char *role,
+                                 const char *const *scopes)
+{
+    struct json_value *made = NULL;
+    struct str token = {0};
+    struct fail f;
+
+    if (!tenant)
+        return EXIT_CODE_OK;
+
+    enum exit_code code =
+        client_call(c, "POST", STR("/admin/v1/keys"), lend_request(c, tenant, role, scopes), &made);
+
+    if (code != EXIT_CODE_OK)
+        return code;
+    if (json_get_str(made, "token", &token, &f) != 1 ||
+        json_get_str(made, "id", &c->lent_id, &f) != 1)
+        return cli_fail(c->cli, EXIT_CODE_FAILURE,
+                        "the server does not tell what it made; is it a Muster server?");
+    c->lent_token = arena_cstr(c->cli->arena, token);
+    c->lent_tenant = str_of(tenant);
     return EXIT_CODE_OK;
 }

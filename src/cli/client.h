@@ -30,6 +30,10 @@ void client_free(struct client **c);
 enum exit_code client_call(struct client *c, const char *method, struct str path, struct str body,
                            struct json_value **answer) MUST_CHECK;
 
+/* Same, but when the server says that there is no such thing, only the code tells. */
+enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
+                          struct json_value **answer) MUST_CHECK;
+
 /* All pages of a list: GETs `path` (with or without a query) again with each next_page_token, and
  * puts the items of the array `member` behind those that are in `list`. */
 enum exit_code client_list(struct client *c, struct str path, const char *member,
@@ -39,6 +43,19 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
  * answer was complete. */
 enum exit_code client_download(struct client *c, struct str path, int fd, uint64_t *bytes)
     MUST_CHECK;
+
+/* One call of an RPC method that answers with a stream, by Connect's framing: POSTs one message and
+ * hands over each of the answer's as it comes; they live until `take` returns. It returns false to
+ * end the call. OK when it did, or when the server ended the stream well. */
+enum exit_code client_watch(struct client *c, struct str path, struct str body,
+                            bool (*take)(void *arg, const struct json_value *message), void *arg)
+    MUST_CHECK;
+
+/* From now on speaks for that tenant: makes a key in it with that role and those scopes
+ * (NULL-ended), which client_free() revokes and which ends by itself after a day. The caller must
+ * be an operator. NULL: nothing to do. */
+enum exit_code client_use_tenant(struct client *c, const char *tenant, const char *role,
+                                 const char *const *scopes) MUST_CHECK;
 
 /* The directory whose server is meant, or NULL when it is reached by a URL. */
 const char *client_data_dir(const struct client *c);

@@ -25,6 +25,7 @@ enum exit_code {
     EXIT_CODE_CONFLICT = 13,
     EXIT_CODE_REFUSED = 14,
     EXIT_CODE_PROBLEMS = 15,
+    EXIT_CODE_DIFFERS = 16,
 };
 
 struct exit_code_row {

@@ -101,11 +101,24 @@ enum exit_code output_table(struct cli *cli, const struct output_column *columns
     return print(cli, t);
 }
 
+static const char *const member_titles[] = {"FIELD", "VALUE"};
+
+enum exit_code output_members(struct cli *cli, const struct json_value *object)
+{
+    struct table *t = table_new(cli->arena, member_titles, COUNTOF(member_titles));
+
+    json_foreach (member, object) {
+        const char *key = arena_cstr(cli->arena, member->key);
+
+        table_row(t, (struct str[]){member->key, output_cell(cli->arena, object, key)});
+    }
+    return print(cli, t);
+}
+
 enum exit_code output_object(struct cli *cli, const struct output_column *columns, size_t count,
                              const struct json_value *object)
 {
-    static const char *const titles[] = {"FIELD", "VALUE"};
-    struct table *t = table_new(cli->arena, titles, COUNTOF(titles));
+    struct table *t = table_new(cli->arena, member_titles, COUNTOF(member_titles));
 
     for (size_t i = 0; i < count; i++)
         table_row(t, (struct str[]){str_of(columns[i].key),

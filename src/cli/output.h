@@ -38,6 +38,9 @@ enum exit_code output_table(struct cli *cli, const struct output_column *columns
 enum exit_code output_object(struct cli *cli, const struct output_column *columns, size_t count,
                              const struct json_value *object);
 
+/* One object, a line for each of its members. */
+enum exit_code output_members(struct cli *cli, const struct json_value *object);
+
 /* One object that a server made and told of, in the form asked for; FAILURE when it told of none.
  */
 enum exit_code output_made(struct cli *cli, bool json, const struct output_column *columns,

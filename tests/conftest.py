@@ -3,6 +3,7 @@
 long as none of them changes how it runs."""
 import pytest
 
+from fleet.client import Fleet
 from harness import Certificates, Server
 
 
@@ -28,3 +29,10 @@ def server(tmp_path):
     """A server of the test's own."""
     with Server(tmp_path) as started:
         yield started
+
+
+@pytest.fixture
+def fleet(shared):
+    """A tenant of the test's own on the shared server."""
+    with Fleet(shared) as made:
+        yield made

@@ -21,7 +21,9 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 TYPES = ["muster.test.v1.Everything", "muster.test.v1.Relayed", "muster.test.v1.Report",
-         "google.protobuf.Struct"]
+         "google.protobuf.Struct", "collector.v1.GetConfigRequest",
+         "collector.v1.GetConfigResponse", "collector.v1.CreateCollectorRequest",
+         "collector.v1.BulkUpdateCollectorsRequest", "pipeline.v1.Pipeline"]
 KEEPS_UNKNOWN = {1}
 VARIANTS = 60
 

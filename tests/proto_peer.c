@@ -9,14 +9,21 @@
 
 #include "base/buf.h"
 #include "codec/proto.h"
+#include "proto/collector_v1_collector.pb.h"
 #include "proto/google_protobuf_struct.pb.h"
 #include "proto/muster_test_v1_test.pb.h"
+#include "proto/pipeline_v1_pipeline.pb.h"
 
 static const struct proto_message *const types[] = {
     &muster_test_v1_everything_desc,
     &muster_test_v1_relayed_desc,
     &muster_test_v1_report_desc,
     &google_protobuf_struct_desc,
+    &collector_v1_get_config_request_desc,
+    &collector_v1_get_config_response_desc,
+    &collector_v1_create_collector_request_desc,
+    &collector_v1_bulk_update_collectors_request_desc,
+    &pipeline_v1_pipeline_desc,
 };
 
 /* False when the input ends, which it may do only between batches. */

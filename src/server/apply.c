@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/fleet/fleet.h"
+
 static uint32_t ms(int64_t us)
 {
     return (uint32_t)(us / 1000);
@@ -60,6 +62,29 @@ static struct limit_rule rule(int64_t per_second, int64_t burst)
                                .burst = (uint32_t)burst};
 }
 
+/* The buckets of Fleet Management count by key. */
+static int apply_fleet_rates(const struct config *c, struct limits *limits, struct fail *f)
+{
+    const struct {
+        unsigned class;
+        struct limit_rule key;
+    } buckets[] = {
+        {FLEET_LIMIT_COLLECTOR,
+         rule(c->rate_fleet_collector_per_second, c->rate_fleet_collector_burst)},
+        {FLEET_LIMIT_API, rule(c->rate_fleet_api_per_second, c->rate_fleet_api_burst)},
+    };
+
+    for (size_t i = 0; i < COUNTOF(buckets); i++) {
+        const struct limit_policy policy = {.key = buckets[i].key, .headers = true};
+        size_t slot;
+
+        if (limits_slot(limits, "fleet", buckets[i].class, &slot, f) < 0 ||
+            limits_set(limits, slot, &policy, f) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
 {
     const struct rate rates[] = {RATE(c, admin)};
@@ -79,7 +104,28 @@ int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
             limits_set(limits, slot, &policy, f) < 0)
             return -1;
     }
-    return 0;
+    return apply_fleet_rates(c, limits, f);
+}
+
+void apply_agents(const struct config *c, struct agent_settings *out)
+{
+    *out = (struct agent_settings){
+        .inactive_after_us = c->agents_inactive_after_us,
+        .local_max = (size_t)c->fleet_local_attributes_max,
+        .collectors_max = (size_t)c->fleet_collectors_max,
+        .pipelines_max = (size_t)c->fleet_pipelines_max,
+        .collector_per_second = (uint32_t)c->rate_fleet_collector_per_second,
+        .api_per_second = (uint32_t)c->rate_fleet_api_per_second,
+    };
+}
+
+void apply_pipelines(const struct config *c, struct pipelines_options *out)
+{
+    *out = (struct pipelines_options){
+        .empty_matches_all = c->fleet_empty_matchers == 1,
+        .disabled_is_empty = c->fleet_empty_config == 1,
+        .variant_bytes = (size_t)c->fleet_text_cache_bytes,
+    };
 }
 
 /* The TLS library would say of a file that is missing only that it cannot be used. */

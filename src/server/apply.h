@@ -3,8 +3,10 @@
 #ifndef SERVER_APPLY_H
 #define SERVER_APPLY_H
 
+#include "api/agent_settings.h"
 #include "base/fail.h"
 #include "base/macros.h"
+#include "core/pipelines.h"
 #include "net/allow_list.h"
 #include "net/httpd.h"
 #include "net/tls.h"
@@ -16,6 +18,10 @@ void apply_http_limits(const struct config *c, struct http_limits *out);
 /* Sets the policy of each dialect. What the numbers can be is checked before, so that a reload
  * cannot fail half-way. */
 int apply_rates(const struct config *c, struct limits *limits, struct fail *f) MUST_CHECK;
+
+/* What dialects are told about agents and pipelines. */
+void apply_agents(const struct config *c, struct agent_settings *out);
+void apply_pipelines(const struct config *c, struct pipelines_options *out);
 
 /* Reads the certificate files; *out is NULL when there is none configured. */
 int apply_tls(const struct config *c, struct tls **out, struct fail *f) MUST_CHECK;

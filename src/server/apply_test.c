@@ -121,6 +121,65 @@ static void no_rate_is_no_limit(void **state)
     clock_free(&clock);
 }
 
+static void each_bucket_of_fleet_management_has_its_own_rate(void **state)
+{
+    static const struct {
+        unsigned class;
+        size_t taken;
+    } rows[] = {{1, 4}, {2, 2}, {3, 10}, {0, 10}};
+    const struct config *c =
+        load(state,
+             "rate.fleet.collector_per_second = 2\nrate.fleet.collector_burst = 4\n"
+             "rate.fleet.api_per_second = 2\n");
+    struct clock *clock = clock_new_manual(0, 0);
+    struct limits *limits = limits_new(clock, 100);
+    struct limit_lease lease = {0};
+    struct limit_state s;
+    struct fail f;
+
+    assert_int_equal(apply_rates(c, limits, &f), 0);
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        size_t slot, taken = 0;
+
+        assert_int_equal(limits_slot(limits, "fleet", rows[i].class, &slot, &f), 0);
+        while (taken < 10 && limits_take(limits, slot, 1, STR("k"), &lease, &s, &f) == 0) {
+            limits_release(limits, &lease);
+            taken++;
+        }
+        assert_int_equal(taken, rows[i].taken);
+    }
+    assert_int_equal(f.code, CODE_RESOURCE_EXHAUSTED);
+    limits_free(&limits);
+    clock_free(&clock);
+}
+
+static void agents_are_treated_as_configured(void **state)
+{
+    const struct config *c =
+        load(state,
+             "agents.inactive_after = 2m\nfleet.local_attributes_max = 5\n"
+             "fleet.collectors_max = 7\nfleet.pipelines_max = 8\nfleet.empty_matchers = all\n"
+             "fleet.empty_config = empty\nrate.fleet.api_per_second = 3\n");
+    struct pipelines_options options;
+    struct agent_settings settings;
+
+    apply_agents(c, &settings);
+    assert_int_equal(settings.inactive_after_us, 120000000);
+    assert_int_equal(settings.local_max, 5);
+    assert_int_equal(settings.collectors_max, 7);
+    assert_int_equal(settings.pipelines_max, 8);
+    assert_int_equal(settings.collector_per_second, 0);
+    assert_int_equal(settings.api_per_second, 3);
+    apply_pipelines(c, &options);
+    assert_true(options.empty_matches_all);
+    assert_true(options.disabled_is_empty);
+    assert_int_equal(options.variant_bytes, 64 << 20);
+
+    apply_pipelines(load(state, ""), &options);
+    assert_false(options.empty_matches_all);
+    assert_false(options.disabled_is_empty);
+}
+
 static void numbers_left_to_us_follow_the_processors(void **state)
 {
     const struct config *c = load(state, "");
@@ -164,6 +223,8 @@ int main(void)
         TEST(durations_become_milliseconds),
         TEST(a_rate_limits_the_key),
         TEST(no_rate_is_no_limit),
+        TEST(each_bucket_of_fleet_management_has_its_own_rate),
+        TEST(agents_are_treated_as_configured),
         TEST(numbers_left_to_us_follow_the_processors),
         TEST(no_certificate_is_no_tls),
         TEST(a_missing_certificate_is_named),

@@ -113,5 +113,8 @@ void config_check(const struct config *c, struct config_problems *p)
     if (c->tasks_retry_max_us < c->tasks_retry_us)
         config_problem(p, "%.*s: is shorter than tasks.retry",
                        STR_ARG(place(&k, CONFIG_KEY_tasks_retry_max_us)));
+    if (c->agents_expire_after_us != 0 && c->agents_expire_after_us < c->agents_inactive_after_us)
+        config_problem(p, "%.*s: is shorter than agents.inactive_after",
+                       STR_ARG(place(&k, CONFIG_KEY_agents_expire_after_us)));
     arena_free(&k.arena);
 }

@@ -21,6 +21,8 @@ static const struct {
     {"store.", "Store"},
     {"events.", "Events"},
     {"tasks.", "Tasks"},
+    {"agents.", "Agents"},
+    {"fleet.", "Fleet Management"},
     {"rate.", "Rates"},
     {"metrics.", "Metrics"},
     {"reflection.", "Reflection"},

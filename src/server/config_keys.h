@@ -177,9 +177,46 @@ TIME_KEY(tasks_retry_us, "tasks.retry", "5s", 100 * MSEC, DAY, FIXED,
     "Pause before the second attempt of a task that failed; it doubles with each further one.")
 TIME_KEY(tasks_retry_max_us, "tasks.retry_max", "10m", SEC, 7 * DAY, FIXED,
     "Longest pause between two attempts of a task.")
+TIME_KEY(agents_inactive_after_us, "agents.inactive_after", "30m", SEC, 365 * DAY, LIVE,
+    "Silence after which an agent is shown as inactive. It stays known and is served as before.")
+TIME_KEY(agents_expire_after_us, "agents.expire_after", "0", 0, 3650 * DAY, LIVE,
+    "Silence after which an agent is forgotten, with what was decided about it. 0: never.")
+TIME_KEY(agents_seen_interval_us, "agents.seen_interval", "30s", 100 * MSEC, HOUR, FIXED,
+    "How often the times at which agents were last seen are written down, and silent ones looked "
+    "for. A crash loses at most this much of them, and nothing else.")
+
+ENUM_KEY(fleet_empty_matchers, "fleet.empty_matchers", "none", "none|all", FIXED,
+    "Which agents a pipeline without matchers goes to.")
+ENUM_KEY(fleet_empty_config, "fleet.empty_config", "comment", "comment|empty", FIXED,
+    "What an agent gets that is disabled or that no pipeline matches. Alloy ignores an empty "
+    "configuration and goes on with the one it has; a comment clears it.")
+INT_KEY(fleet_local_attributes_max, "fleet.local_attributes_max", "22", 0, 1000, LIVE,
+    "Local attributes that an agent may have, not counting those that begin with \"collector.\". "
+    "0: as many as can be kept.")
+INT_KEY(fleet_collectors_max, "fleet.collectors_max", "0", 0, 1000000000, LIVE,
+    "Collectors that one tenant may have; agents beyond that get their configuration but cannot "
+    "register. 0: any number.")
+INT_KEY(fleet_pipelines_max, "fleet.pipelines_max", "0", 0, 1000000, LIVE,
+    "Pipelines that one tenant may have. 0: any number.")
+SIZE_KEY(fleet_text_cache_bytes, "fleet.text_cache_bytes", "64MiB", MIB, 64 * GIB, FIXED,
+    "Memory for configurations whose text depends on an agent's attributes. What does not fit is "
+    "made anew when it is asked for.")
+
 INT_KEY(rate_entries, "rate.entries", "100000", 100, 100000000, FIXED,
     "Keys and tenants whose rates are remembered; the one that was quiet longest makes room.")
 RATE_KEYS(admin, "0", "0", "0")
+INT_KEY(rate_fleet_collector_per_second, "rate.fleet.collector_per_second", "0", 0, 1000000, LIVE,
+    "Requests for configuration a second that one key may make on average, from all agents that use "
+    "it; more are answered with 429. Registrations are never refused. 0: any number.")
+INT_KEY(rate_fleet_collector_burst, "rate.fleet.collector_burst", "0", 0, 1000000, LIVE,
+    "Requests for configuration that one key may make at once after it was quiet. 0: as many as in "
+    "one second.")
+INT_KEY(rate_fleet_api_per_second, "rate.fleet.api_per_second", "0", 0, 1000000, LIVE,
+    "Requests a second that one key may make on average to manage collectors and pipelines; more "
+    "are answered with 429. 0: any number.")
+INT_KEY(rate_fleet_api_burst, "rate.fleet.api_burst", "0", 0, 1000000, LIVE,
+    "Requests that one key may make at once to manage collectors and pipelines after it was quiet. "
+    "0: as many as in one second.")
 
 BOOL_KEY(metrics_open, "metrics.open", "false", FIXED,
     "Shows /metrics to callers on other machines without a key, too.")

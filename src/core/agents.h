@@ -16,6 +16,8 @@
 struct agents;
 
 struct agents *agents_new(void) RETURNS_NONNULL;
+
+/* Before the pipelines that its polls were given. */
 void agents_free(struct agents **a);
 
 /* Copies. A row of an older revision than the one that is known is passed over. */
@@ -101,8 +103,12 @@ struct agent_seen {
  */
 size_t agents_take_seen(struct agents *a, struct agent_seen *out, size_t limit);
 
-/* When an agent became inactive: it said so, or was last seen more than after_us ago. 0: it is
- * active, or was never seen (nothing that was only ever created is inactive). Pure. */
+/* For those that could not be written: they are taken again with the next ones. */
+void agents_give_back_seen(struct agents *a, const struct agent_seen *seen, size_t count);
+
+/* When an agent became inactive: it said so, or was last seen more than after_us ago (0: silence
+ * does not count). 0: it is active, or was never seen (nothing that was only ever created is
+ * inactive). Pure. */
 int64_t agent_inactive_at(const struct agent *agent, int64_t now_us, int64_t after_us);
 
 /* Ids of agents that were last seen before then (registered ones only), at most `limit`. */
@@ -115,6 +121,8 @@ struct agents_stats {
     size_t by_status[4];
     size_t strings;      /* distinct attribute pairs */
     size_t memory_bytes; /* about */
+    uint64_t polls_unchanged;
+    uint64_t polls_slow;
 };
 
 void agents_stats(struct agents *a, int64_t now_us, int64_t after_us, struct agents_stats *out);

@@ -16,6 +16,7 @@ struct registry_options {
     struct log *log;
     struct metrics *metrics;
     struct pipelines_options pipelines;
+    int64_t inactive_after_us; /* of silence, for the metrics; 0: silence does not count */
 };
 
 /* The memory of one tenant. Lives as long as the registry: what is left of a deleted tenant is

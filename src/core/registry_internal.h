@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files behind registry.h share. */
+#ifndef CORE_REGISTRY_INTERNAL_H
+#define CORE_REGISTRY_INTERNAL_H
+
+#include <pthread.h>
+
+#include "core/realms.h"
+#include "core/registry.h"
+
+struct registry_metrics {
+    struct metric_gauge *agents;
+    struct metric_gauge *active;
+    struct metric_gauge *memory;
+    struct metric_gauge *pipelines;
+    struct metric_counter *polls_unchanged;
+    struct metric_counter *polls_slow;
+};
+
+struct registry {
+    struct store *store;
+    struct clock *clock;
+    struct log *log;
+    int64_t inactive_after_us;
+    struct realms *realms;
+    struct registry_metrics metrics;
+
+    pthread_mutex_t watch_lock; /* guards the watchers, also while they are told */
+    struct registry_watcher *watchers;
+};
+
+#endif

@@ -6,11 +6,11 @@
 
 #include <sodium.h>
 
-#define SEEDS        12
-#define STEPS        250
-#define PIPELINES    20
-#define AGENTS       24
-#define EAGER_AGENTS 16 /* brought up to date after every edit */
+#define SEEDS             12
+#define STEPS             250
+#define PIPELINES         20
+#define AGENTS            24
+#define EAGER_AGENTS      16 /* brought up to date after every edit */
 #define EACH_MATCHERS_MAX 3
 
 /* A pipeline as the model knows it; its strings live in an arena of its own. */

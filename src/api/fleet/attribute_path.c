@@ -138,7 +138,7 @@ int attribute_path_parse(struct arena *a, struct str path, struct str *key, stru
     const char *wrong = NULL;
 
     if (path.len > ATTRIBUTE_PATH_MAX)
-        return refuse(f, path, "the path is too long");
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_path", "the path is too long");
     if (!utf8_is_valid(path))
         return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_path", "the path is not valid UTF-8");
 

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/collector.h"
+#include "core/agent.h"
 #include "core/key.h"
 #include "core/keyring.h"
 #include "core/tenant.h"
@@ -18,7 +18,9 @@
 enum what {
     KEYS,
     TENANTS,
-    AGENTS
+    HOSTED,
+    REGISTER, /* agents that are new, with eight attributes */
+    STATUS,   /* known agents that report */
 };
 
 struct bench {
@@ -31,6 +33,7 @@ struct bench {
     int64_t left;
     int64_t under_way;
     int64_t serial;
+    int64_t round;
     int64_t start_cpu_us;
     int64_t cpu_us;
     pthread_mutex_t lock;
@@ -50,6 +53,34 @@ static int64_t cpu_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+/* The same attributes in the same places; two of them tell agents apart. */
+static int report(struct bench *b, struct store_tx *tx, long long n, struct fail *f)
+{
+    struct arena *a = store_tx_arena(tx);
+    struct label local[] = {
+        {STR("collector.os"), STR("linux")},
+        {STR("collector.version"), STR("v1.13.0")},
+        {STR("env"), n % 3 ? STR("prod") : STR("dev")},
+        {STR("region"), STR("eu-central-1")},
+        {STR("team"), arena_printf(a, "team-%lld", n % 40)},
+        {STR("cluster"), arena_printf(a, "cluster-%lld", n % 200)},
+        {STR("namespace"), STR("default")},
+        {STR("host"), arena_printf(a, "host-%lld.example.com", n)},
+    };
+    struct agent_report said = {
+        .id = arena_printf(a, "agent-%016llx", (unsigned long long)n * 0x9e3779b97f4a7c15),
+        .has_local = b->what == REGISTER,
+        .local = {local, COUNTOF(local)},
+        .has_name = b->what == REGISTER,
+        .name = local[7].value,
+        .returns = true,
+        .has_status = b->what == STATUS,
+        .status = (enum agent_status)(1 + b->round % 3),
+    };
+
+    return agent_report(tx, NULL, NULL, b->tenant, &said, NULL, f);
+}
+
 static int create(struct store_tx *tx, struct store_job *job, struct fail *f)
 {
     struct bench *b = CONTAINER_OF(job, struct client, job)->bench;
@@ -61,10 +92,12 @@ static int create(struct store_tx *tx, struct store_job *job, struct fail *f)
 
         return tenant_create(tx, NULL, arena_printf(a, "bench-%lld", n), &t, f);
     }
-    if (b->what == AGENTS) {
+    if (b->what == REGISTER || b->what == STATUS)
+        return report(b, tx, n, f);
+    if (b->what == HOSTED) {
         struct collector c = {
             .tenant = b->tenant,
-            .kind = COLLECTOR_AGENT,
+            .kind = COLLECTOR_HOSTED,
             .ext_id = arena_printf(a, "agent-%016llx", (unsigned long long)n * 0x9e3779b97f4a7c15),
             .body = STR("0123456789012345678901234567890123456789012345678901234567890123456789"),
         };
@@ -119,12 +152,15 @@ static int start(struct store_tx *tx, void *arg, struct fail *f)
 
 static void run(struct bench *b, enum what what, int64_t jobs, int64_t clients)
 {
-    static const char *const names[] = {"keys", "tenants", "agents"};
+    static const char *const names[] = {"keys", "tenants", "hosted", "register", "status"};
     struct client *all = calloc((size_t)clients, sizeof(*all));
     struct arena *a = arena_new(1024);
     struct fail f;
 
     b->what = what;
+    b->round++;
+    if (what == STATUS) /* of those that were registered last, something new each time */
+        b->serial -= jobs + clients;
     b->left = jobs;
     b->under_way = clients;
     if (!all || store_write(b->store, a, start, b, &f) < 0)
@@ -176,7 +212,7 @@ int main(int argc, char **argv)
     pthread_mutex_init(&b.lock, NULL);
     pthread_cond_init(&b.over, NULL);
     b.ring = keyring_new(b.clock, &b.master);
-    for (enum what w = KEYS; w <= AGENTS; w++) {
+    for (enum what w = KEYS; w <= STATUS; w++) {
         for (size_t i = 0; i < COUNTOF(clients); i++)
             run(&b, w, clients[i] < 16 ? jobs / 20 : jobs, clients[i]);
     }

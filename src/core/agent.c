@@ -58,12 +58,6 @@ int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fai
                        "the tenant has as many agents as it may have");
 }
 
-static void follow(struct registry *r, struct store_tx *tx, const struct agent *a)
-{
-    if (r)
-        registry_agent_changed(r, tx, a);
-}
-
 /* Makes the reference in the row that of another text; counts both. */
 static int change_text(struct store_tx *tx, uint64_t tenant, struct text_ref *ref,
                        const struct text_ref *to, struct str text, bool *changed, struct fail *f)
@@ -162,7 +156,7 @@ static int report_known(struct reporting *g, bool *changed, struct fail *f)
     if (agent_encode(store_tx_arena(g->tx), a, f) < 0 ||
         collector_replace(g->tx, g->by, &a->row, event_of(&what), f) < 0)
         return -1;
-    follow(g->registry, g->tx, a);
+    registry_agent_changed(g->registry, g->tx, a);
     return 0;
 }
 
@@ -172,7 +166,7 @@ static int insert(struct store_tx *tx, struct registry *r, const struct caller *
     if (agent_encode(store_tx_arena(tx), a, f) < 0 ||
         collector_insert(tx, by, &a->row, event, f) < 0)
         return -1;
-    follow(r, tx, a);
+    registry_agent_changed(r, tx, a);
     return 0;
 }
 
@@ -317,7 +311,7 @@ int agent_update(struct store_tx *tx, struct registry *r, const struct caller *b
         if (agent_encode(store_tx_arena(tx), &now, f) < 0 ||
             collector_replace(tx, by, &now.row, "agent.updated", f) < 0)
             return -1;
-        follow(r, tx, &now);
+        registry_agent_changed(r, tx, &now);
     }
     *a = now;
     return 0;
@@ -336,8 +330,7 @@ int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *b
         return -1;
     if (collector_remove(tx, by, &a.row, "agent.deleted", f) < 0)
         return -1;
-    if (r)
-        registry_agent_deleted(r, tx, tenant, a.row.ext_id);
+    registry_agent_deleted(r, tx, tenant, a.row.ext_id);
     return 0;
 }
 
@@ -356,7 +349,7 @@ int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by
     if (agent_encode(store_tx_arena(tx), &a, f) < 0 ||
         collector_replace(tx, by, &a.row, "agent.left", f) < 0)
         return -1;
-    follow(r, tx, &a);
+    registry_agent_changed(r, tx, &a);
     return 0;
 }
 

@@ -119,10 +119,10 @@ bool attributes_equal(const struct attributes *x, const struct attributes *y);
 struct attributes attributes_overlay(struct arena *a, struct str id, const struct attributes *local,
                                      const struct attributes *remote);
 
-/* --- in a write transaction; the registry follows after the commit. Text that is passed in lives
- * until then. Each change leaves one event, named "agent.created", "agent.registered",
- * "agent.updated", "agent.status", "agent.returned", "agent.left" or "agent.deleted"; agents have
- * none of those named "collector." --- */
+/* --- in a write transaction; the registry (NULL: none) follows after the commit. Each change
+ * leaves one event, named "agent.created", "agent.registered", "agent.updated", "agent.status",
+ * "agent.returned", "agent.left" or "agent.deleted"; agents have none of those named "collector."
+ * --- */
 
 /* RESOURCE_EXHAUSTED "too_many_agents" when the tenant has that many (max 0: never). Counts what is
  * committed, so the agents of one batch of the lane may come on top. */

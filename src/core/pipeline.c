@@ -3,25 +3,14 @@
 #include "core/pipeline.h"
 
 #include "base/number.h"
-#include "codec/utf8.h"
 #include "core/event.h"
+#include "core/registry.h"
 #include "core/tenant.h"
 
 static int refuse(struct fail *f, const char *reason, const char *field, const char *message)
 {
     IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, reason, "%s", message));
     return fail_field(f, "%s", field);
-}
-
-_Static_assert(PIPELINE_NAME_MAX == 250, "as the message says");
-
-int pipeline_check_name(struct str name, struct fail *f)
-{
-    if (name.len > 0 && utf8_is_valid(name) && utf8_count(name) <= PIPELINE_NAME_MAX &&
-        !utf8_has_control(name))
-        return 0;
-    return refuse(f, "bad_name", "name",
-                  "a pipeline's name is 1 to 250 characters without control characters");
 }
 
 static int check(const struct pipeline *p, struct fail *f)
@@ -82,8 +71,6 @@ static int mismatch(struct fail *f)
 int pipeline_create(struct store_tx *tx, struct registry *r, const struct caller *by,
                     struct pipeline *p, struct fail *f)
 {
-    (void)r;
-
     struct pipeline row = *p;
 
     if (check(p, f) < 0 || tenant_check_id(tx, p->tenant, f) < 0)
@@ -96,6 +83,7 @@ int pipeline_create(struct store_tx *tx, struct registry *r, const struct caller
         return taken(f);
     if (record(tx, by, &row, PIPELINE_CREATED, f) < 0)
         return -1;
+    registry_pipeline_changed(r, tx, &row);
     *p = row;
     return 0;
 }
@@ -121,8 +109,6 @@ int pipeline_list(struct store_tx *tx, uint64_t tenant, int64_t after, size_t li
 int pipeline_update(struct store_tx *tx, struct registry *r, const struct caller *by,
                     struct pipeline *p, struct fail *f)
 {
-    (void)r;
-
     struct pipeline row;
     struct pipeline other;
 
@@ -150,6 +136,7 @@ int pipeline_update(struct store_tx *tx, struct registry *r, const struct caller
         return f->code == CODE_ABORTED ? mismatch(f) : taken(f);
     if (record(tx, by, &row, PIPELINE_UPDATED, f) < 0)
         return -1;
+    registry_pipeline_changed(r, tx, &row);
     *p = row;
     return 0;
 }
@@ -157,8 +144,6 @@ int pipeline_update(struct store_tx *tx, struct registry *r, const struct caller
 int pipeline_delete(struct store_tx *tx, struct registry *r, const struct caller *by,
                     uint64_t tenant, int64_t id, int64_t revision, struct fail *f)
 {
-    (void)r;
-
     struct pipeline row;
 
     if (pipeline_get(tx, tenant, id, &row, f) < 0)
@@ -169,6 +154,7 @@ int pipeline_delete(struct store_tx *tx, struct registry *r, const struct caller
         return missing(f);
     row.revision++;
     row.updated_us = MAX(store_tx_now(tx), row.updated_us);
+    registry_pipeline_deleted(r, tx, tenant, id);
     return record(tx, by, &row, PIPELINE_DELETED, f);
 }
 

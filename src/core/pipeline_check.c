@@ -12,6 +12,17 @@ static int refuse(struct fail *f, const char *reason, const char *field, const c
     return fail_field(f, "%s", field);
 }
 
+_Static_assert(PIPELINE_NAME_MAX == 250, "as the message says");
+
+int pipeline_check_name(struct str name, struct fail *f)
+{
+    if (name.len > 0 && utf8_is_valid(name) && utf8_count(name) <= PIPELINE_NAME_MAX &&
+        !utf8_has_control(name))
+        return 0;
+    return refuse(f, "bad_name", "name",
+                  "a pipeline's name is 1 to 250 characters without control characters");
+}
+
 static int check_contents(struct arena *a, const struct pipeline_spec *spec, struct fail *f)
 {
     struct alloy_facts facts = {0};

@@ -143,7 +143,7 @@ static int check_invariant(const struct sql_driver *d, struct sql_conn *c, enum 
 static int read_totals(const struct sql_driver *d, struct sql_conn *c, struct store_findings *out)
 {
     int64_t *const totals[] = {&out->tenants,   &out->keys,   &out->collectors, &out->sources,
-                               &out->pipelines, &out->events, &out->tasks};
+                               &out->pipelines, &out->events, &out->tasks,      &out->texts};
     struct sql_cursor *q;
 
     if (d->query(c, SQL_TOTALS, NULL, 0, &q) < 0)

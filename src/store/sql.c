@@ -287,7 +287,7 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "SELECT (SELECT COUNT(*) FROM tenants), (SELECT COUNT(*) FROM keys),"
         " (SELECT COUNT(*) FROM collectors), (SELECT COUNT(*) FROM sources),"
         " (SELECT COUNT(*) FROM pipelines), (SELECT COUNT(*) FROM events),"
-        " (SELECT COUNT(*) FROM tasks)",
+        " (SELECT COUNT(*) FROM tasks), (SELECT COUNT(*) FROM texts)",
 };
 
 static const char *const meanings[SQL_CHECK_END - SQL_CHECK_FIRST] = {

@@ -65,7 +65,7 @@ struct store_findings {
     char **lines;
     size_t count;
     int schema_version;
-    int64_t tenants, keys, collectors, sources, pipelines, events, tasks;
+    int64_t tenants, keys, collectors, sources, pipelines, events, tasks, texts;
 };
 
 /* Looks for damage: the engine's own check, foreign keys, and our invariants. 0 with no line:

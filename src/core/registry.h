@@ -13,7 +13,7 @@ struct registry;
 struct registry_options {
     struct store *store;
     struct clock *clock;
-    struct log *log;
+    const struct log *log;
     struct metrics *metrics;
     struct pipelines_options pipelines;
     int64_t inactive_after_us; /* of silence, for the metrics; 0: silence does not count */

@@ -20,7 +20,7 @@ struct registry_metrics {
 struct registry {
     struct store *store;
     struct clock *clock;
-    struct log *log;
+    const struct log *log;
     int64_t inactive_after_us;
     struct realms *realms;
     struct registry_metrics metrics;

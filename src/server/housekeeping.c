@@ -14,11 +14,13 @@
 struct housekeeping {
     struct store *store;
     struct keyring *ring;
+    struct registry *registry;
     const struct clock *clock;
 
-    pthread_mutex_t lock; /* guards the two below: the main thread sets, the scheduler reads */
+    pthread_mutex_t lock; /* guards the three below: the main thread sets, the scheduler reads */
     int64_t events_us;
     int64_t tasks_us;
+    int64_t agents_us;
 };
 
 typedef int (*prune_fn)(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
@@ -31,12 +33,13 @@ struct step {
 };
 
 struct housekeeping *housekeeping_new(struct store *store, struct keyring *ring,
-                                      const struct clock *clock)
+                                      struct registry *registry, const struct clock *clock)
 {
     struct housekeeping *h = heap_new_type(struct housekeeping);
 
     h->store = store;
     h->ring = ring;
+    h->registry = registry;
     h->clock = clock;
     pthread_mutex_init(&h->lock, NULL);
     return h;
@@ -56,6 +59,13 @@ void housekeeping_keep(struct housekeeping *h, int64_t events_us, int64_t tasks_
     pthread_mutex_lock(&h->lock);
     h->events_us = events_us;
     h->tasks_us = tasks_us;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void housekeeping_expire(struct housekeeping *h, int64_t agents_us)
+{
+    pthread_mutex_lock(&h->lock);
+    h->agents_us = agents_us;
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -108,8 +118,31 @@ static int prune_tasks(void *arg, struct fail *f)
     return prune(h, store_task_prune, keep_us, f);
 }
 
-void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us)
+static int flush_agents(void *arg, struct fail *f)
 {
+    struct housekeeping *h = arg;
+
+    return registry_flush_seen(h->registry, f);
+}
+
+static int expire_agents(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+    size_t gone;
+
+    pthread_mutex_lock(&h->lock);
+    int64_t after_us = h->agents_us;
+    pthread_mutex_unlock(&h->lock);
+    if (after_us == 0)
+        return 0;
+    return registry_expire(h->registry, clock_wall_us(h->clock) - after_us, &gone, f);
+}
+
+void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us,
+                           int64_t seen_us)
+{
+    scheduler_every(s, "agents.seen", seen_us, flush_agents, h);
+    scheduler_every(s, "agents.expire", seen_us, expire_agents, h);
     scheduler_every(s, "keys.last_used", last_used_us, flush_keys, h);
     scheduler_every(s, "events.prune", PRUNE_PERIOD_US, prune_events, h);
     scheduler_every(s, "tasks.prune", PRUNE_PERIOD_US, prune_tasks, h);

@@ -15,6 +15,7 @@
 
 #include "core/bootstrap.h"
 #include "core/event.h"
+#include "core/tenant.h"
 #include "server/housekeeping.h"
 #include "store/store_open.h"
 
@@ -28,6 +29,8 @@ struct home {
     struct store *store;
     struct master_key master;
     struct keyring *ring;
+    struct registry *registry;
+    uint64_t tenant;
     struct housekeeping *keeping;
     struct metrics *metrics;
     struct logger *logger;
@@ -87,7 +90,10 @@ static int set_up(void **state)
     assert_int_equal(bootstrap(h->store, h->clock, h->dir, &h->master, &created, &f), 0);
     h->ring = keyring_new(h->clock, &h->master);
     assert_int_equal(keyring_load(h->ring, h->store, &f), 0);
-    h->keeping = housekeeping_new(h->store, h->ring, h->clock);
+    h->registry = registry_new(&(struct registry_options){
+        .store = h->store, .clock = h->clock, .log = &h->log, .metrics = h->metrics});
+    assert_int_equal(registry_load(h->registry, &f), 0);
+    h->keeping = housekeeping_new(h->store, h->ring, h->registry, h->clock);
     *state = h;
     return 0;
 }
@@ -107,7 +113,7 @@ static void start(struct home *h)
     };
 
     h->scheduler = scheduler_new(&o);
-    housekeeping_register(h->keeping, h->scheduler, HOUR_US);
+    housekeeping_register(h->keeping, h->scheduler, HOUR_US, HOUR_US);
     scheduler_every(h->scheduler, "test.mark", HOUR_US, mark_round, h);
     assert_int_equal(scheduler_start(h->scheduler, &f), 0);
 }
@@ -123,6 +129,7 @@ static int tear_down(void **state)
     store_close(&h->store);
     scheduler_free(&h->scheduler);
     housekeeping_free(&h->keeping);
+    registry_free(&h->registry);
     keyring_free(&h->ring);
     metrics_free(&h->metrics);
     logger_free(&h->logger);
@@ -184,6 +191,73 @@ static void a_shorter_time_counts_from_the_next_run_on(void **state)
     assert_int_equal(count_events(h), 0);
 }
 
+/* --- agents --- */
+
+static int create_agent(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct home *h = arg;
+    const struct agent_report report = {.id = STR("a1"), .returns = true};
+    struct tenant t;
+
+    if (tenant_get(tx, STR(TENANT_DEFAULT), &t, f) < 0)
+        return -1;
+    h->tenant = t.id;
+    return agent_report(tx, h->registry, NULL, t.id, &report, NULL, f);
+}
+
+static struct agents *agents_of(struct home *h)
+{
+    return registry_realm(h->registry, h->tenant)->agents;
+}
+
+static int64_t stored_seen_us(struct home *h)
+{
+    struct store_tx *tx;
+    struct agent agent;
+    struct fail f;
+
+    assert_int_equal(store_read_open(h->store, h->arena, &tx, &f), 0);
+    assert_int_equal(agent_get(tx, h->tenant, STR("a1"), &agent, &f), 0);
+    store_read_close(&tx);
+    return agent.row.last_seen_us;
+}
+
+static void agents_are_forgotten_after_the_silence_that_is_set(void **state)
+{
+    struct home *h = *state;
+    struct fail f;
+
+    assert_int_equal(store_write(h->store, h->arena, create_agent, h, &f), 0);
+    start(h);
+    pass_time(h, 3 * DAY_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 1); /* never, unless it is said */
+    housekeeping_expire(h->keeping, 5 * DAY_US);
+    pass_time(h, HOUR_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 1);
+    pass_time(h, 2 * DAY_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 0);
+}
+
+static void when_agents_were_seen_is_written_down(void **state)
+{
+    struct home *h = *state;
+    int64_t now;
+    struct fail f;
+
+    assert_int_equal(store_write(h->store, h->arena, create_agent, h, &f), 0);
+    start(h);
+    pass_time(h, DAY_US);
+    now = clock_wall_us(h->clock);
+    assert_true(stored_seen_us(h) < now);
+    assert_true(agents_touch(agents_of(h), STR("a1"), now));
+    pass_time(h, HOUR_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(stored_seen_us(h), now);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -191,6 +265,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(events_go_when_they_are_older_than_what_is_kept),
         TEST(a_shorter_time_counts_from_the_next_run_on),
+        TEST(agents_are_forgotten_after_the_silence_that_is_set),
+        TEST(when_agents_were_seen_is_written_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

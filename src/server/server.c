@@ -9,6 +9,7 @@
 
 #include "api/admin/admin.h"
 #include "api/catalog/catalog.h"
+#include "api/fleet/fleet.h"
 #include "api/host.h"
 #include "base/heap.h"
 #include "base/id.h"
@@ -16,6 +17,7 @@
 #include "codec/json_writer.h"
 #include "core/bootstrap.h"
 #include "core/datafile.h"
+#include "core/registry.h"
 #include "core/scheduler.h"
 #include "core/tenant.h"
 #include "net/http_client.h"
@@ -30,6 +32,12 @@
 
 #define CLAIM_LIMIT ((size_t)64)
 
+/* The dialects that serve RPC methods. */
+enum {
+    RPC_FLEET,
+    RPC_TABLE_COUNT,
+};
+
 struct server {
     struct server_host host;
     const struct config *config;
@@ -41,13 +49,17 @@ struct server {
     struct store *store;
     struct master_key master;
     struct keyring *ring;
+    struct registry *registry;
+    struct slot settings; /* struct agent_settings in the arena: all of them stay */
     struct limits *limits;
     struct workers *workers;
     struct api_host api;
     struct admin_app admin;
     struct admin_probe probes[2];
+    struct fleet_app fleet;
+    const struct rpc_table *rpc[RPC_TABLE_COUNT];
     struct catalog *catalog;
-    struct route_table tables[1 + CATALOG_TABLES];
+    struct route_table tables[1 + CATALOG_TABLES + RPC_TABLE_COUNT];
     struct router *router;
     struct dispatch *dispatch;
     struct tls *tls;
@@ -125,6 +137,49 @@ static int open_domain(struct server *s, struct fail *f)
     return keyring_load(s->ring, s->store, f);
 }
 
+/* ---- Agents and pipelines ---- */
+
+/* For the calls from now on. */
+static void publish_settings(struct server *s, const struct config *config)
+{
+    struct agent_settings *settings = arena_new_type(s->arena, struct agent_settings);
+
+    apply_agents(config, settings);
+    slot_set(&s->settings, settings);
+}
+
+static void log_registry(struct server *s, int64_t took_us)
+{
+    size_t agents = 0, pipelines = 0;
+    struct realm *realm;
+
+    for (uint64_t after = 0; registry_next(s->registry, after, &realm); after = realm->tenant) {
+        agents += agents_count(realm->agents);
+        pipelines += pipelines_count(realm->pipelines);
+    }
+    log_info(s->host.log, "loaded the registry", KV_UINT("agents", agents),
+             KV_UINT("pipelines", pipelines), KV_INT("took_us", took_us));
+}
+
+static int open_registry(struct server *s, struct fail *f)
+{
+    struct registry_options o = {
+        .store = s->store,
+        .clock = s->host.clock,
+        .log = s->host.log,
+        .metrics = s->metrics,
+    };
+    int64_t began = clock_mono_us(s->host.clock);
+
+    apply_pipelines(s->config, &o.pipelines);
+    s->registry = registry_new(&o);
+    if (registry_load(s->registry, f) < 0)
+        return -1;
+    log_registry(s, clock_mono_us(s->host.clock) - began);
+    publish_settings(s, s->config);
+    return 0;
+}
+
 /* ---- What the admin interface asks of us ---- */
 
 static int backup(void *maintenance, const char *path, struct fail *f)
@@ -183,6 +238,7 @@ static void fill_admin(struct server *s)
     s->admin = (struct admin_app){
         .store = s->store,
         .keyring = s->ring,
+        .registry = s->registry,
         .master = &s->master,
         .clock = s->host.clock,
         .metrics = s->metrics,
@@ -197,6 +253,38 @@ static void fill_admin(struct server *s)
 }
 
 /* ---- Requests ---- */
+
+/* The services of every dialect. */
+static void fill_rpc(struct server *s)
+{
+    s->fleet = (struct fleet_app){
+        .registry = s->registry,
+        .store = s->store,
+        .clock = s->host.clock,
+        .settings = &s->settings,
+    };
+    s->rpc[RPC_FLEET] = fleet_table(s->arena, &s->fleet);
+}
+
+/* Plain routes, what describes the services, and the services themselves. */
+static int make_tables(struct server *s, struct fail *f)
+{
+    const struct config_list *listing = &s->config->reflection_services;
+    size_t n = 0;
+
+    fill_admin(s);
+    fill_rpc(s);
+    if (catalog_new(s->arena, &admin_dialect, s->rpc, RPC_TABLE_COUNT, listing->items,
+                    listing->count, &s->catalog, f) < 0)
+        return -1;
+    s->tables[n++] = admin_table(&s->admin);
+    memcpy(&s->tables[n], catalog_routes(s->catalog), CATALOG_TABLES * sizeof(s->tables[0]));
+    n += CATALOG_TABLES;
+    for (size_t i = 0; i < RPC_TABLE_COUNT; i++)
+        if (rpc_table_new(s->rpc[i], s->arena, &s->tables[n++], f) < 0)
+            return -1;
+    return 0;
+}
 
 static int open_dispatch(struct server *s, struct fail *f)
 {
@@ -223,15 +311,7 @@ static int open_dispatch(struct server *s, struct fail *f)
     if (find_default_tenant(s, &s->api.default_tenant, f) < 0)
         return -1;
     api_host_init(&s->api);
-    fill_admin(s);
-
-    /* No dialect has RPC services yet. */
-    if (catalog_new(s->arena, &admin_dialect, NULL, 0, c->reflection_services.items,
-                    c->reflection_services.count, &s->catalog, f) < 0)
-        return -1;
-    s->tables[0] = admin_table(&s->admin);
-    memcpy(&s->tables[1], catalog_routes(s->catalog), CATALOG_TABLES * sizeof(s->tables[1]));
-    if (router_new(s->tables, COUNTOF(s->tables), &s->router, f) < 0)
+    if (make_tables(s, f) < 0 || router_new(s->tables, COUNTOF(s->tables), &s->router, f) < 0)
         return -1;
     return dispatch_new(&s->api.rpc, s->router, &s->dispatch, f);
 }
@@ -301,10 +381,12 @@ static int start_scheduler(struct server *s, struct fail *f)
         .backoff = {.first_us = c->tasks_retry_us, .max_us = c->tasks_retry_max_us},
     };
 
-    s->housekeeping = housekeeping_new(s->store, s->ring, s->host.clock);
+    s->housekeeping = housekeeping_new(s->store, s->ring, s->registry, s->host.clock);
     housekeeping_keep(s->housekeeping, c->events_keep_us, c->tasks_keep_us);
+    housekeeping_expire(s->housekeeping, c->agents_expire_after_us);
     s->scheduler = scheduler_new(&o);
-    housekeeping_register(s->housekeeping, s->scheduler, c->store_last_used_interval_us);
+    housekeeping_register(s->housekeeping, s->scheduler, c->store_last_used_interval_us,
+                          c->agents_seen_interval_us);
     return scheduler_start(s->scheduler, f);
 }
 
@@ -374,7 +456,7 @@ static enum exit_code start(struct server *s, struct fail *f)
 {
     if (apply_tls(s->config, &s->tls, f) < 0)
         return EXIT_CODE_USAGE;
-    if (open_store(s, f) < 0 || open_domain(s, f) < 0)
+    if (open_store(s, f) < 0 || open_domain(s, f) < 0 || open_registry(s, f) < 0)
         return data_code(f);
     if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
         return exit_reason_code(f);
@@ -441,6 +523,8 @@ int server_reload(struct server *s, const struct config *config, struct fail *f)
     http_client_set_allow(s->client, &allow);
     logger_set_level(s->host.logger, level);
     housekeeping_keep(s->housekeeping, config->events_keep_us, config->tasks_keep_us);
+    housekeeping_expire(s->housekeeping, config->agents_expire_after_us);
+    publish_settings(s, config);
     s->config = config;
     return 0;
 }
@@ -472,6 +556,16 @@ static void flush_keys(struct server *s)
         log_warn(s->host.log, "last uses of keys were not written", KV_STR("error", f.message));
 }
 
+/* Same of agents. */
+static void flush_agents(struct server *s)
+{
+    struct fail f = {0};
+
+    if (s->registry && registry_flush_seen(s->registry, &f) < 0)
+        log_warn(s->host.log, "when agents were last seen was not written",
+                 KV_STR("error", f.message));
+}
+
 void server_free(struct server **server)
 {
     struct server *s = *server;
@@ -490,6 +584,7 @@ void server_free(struct server **server)
     if (s->workers)
         workers_stop(s->workers);
     flush_keys(s);
+    flush_agents(s);
     store_close(&s->store);
     httpd_free(&s->httpd);
     heartbeat_free(&s->heartbeat);
@@ -508,6 +603,7 @@ void server_free(struct server **server)
     limits_free(&s->limits);
     http_client_free(&s->client);
     tls_free(&s->tls);
+    registry_free(&s->registry);
     keyring_free(&s->ring);
     process_metrics_free(&s->process);
     metrics_free(&s->metrics);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "core/keyring.h"
+#include "core/registry.h"
 #include "core/store.h"
 #include "rpc/route.h"
 
@@ -37,6 +38,7 @@ struct admin_probe {
 struct admin_app {
     struct store *store;
     struct keyring *keyring;
+    struct registry *registry;
     const struct master_key *master;
     struct clock *clock;
     struct metrics *metrics;

@@ -39,6 +39,7 @@ struct world {
 
     /* The fake core. */
     uint64_t asked_tenant;
+    uint64_t forgotten_tenant;
     struct key_new asked_key;
     struct str asked_after;
     size_t asked_limit;
@@ -122,6 +123,13 @@ int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
     (void)name;
     (void)ring;
     return outcome(f);
+}
+
+void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant)
+{
+    (void)r;
+    assert_non_null(tx);
+    world.forgotten_tenant = tenant;
 }
 
 uint32_t key_role_scopes(enum role role, struct str tenant_name)
@@ -642,6 +650,7 @@ static void tenants_are_made_shown_and_deleted(void **state)
     expect(ask(HTTP_GET, "/admin/v1/tenants/x%2Fy", NULL), 200,
            "{\"name\":\"x/y\",\"id\":42,\"created\":\"2023-11-14T22:13:20.000Z\"}");
     expect(ask(HTTP_DELETE, "/admin/v1/tenants/new", NULL), 204, "");
+    assert_int_equal(world.forgotten_tenant, 42);
     IGNORE(fail_reason(&world.core_fail, CODE_NOT_FOUND, "no_such_tenant", "no tenant \"new\""));
     expect(ask(HTTP_DELETE, "/admin/v1/tenants/new", NULL), 404,
            "{\"error\":{\"code\":\"not_found\",\"reason\":\"no_such_tenant\","

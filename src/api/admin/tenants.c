@@ -95,10 +95,15 @@ int tenants_get(struct call *c, struct fail *f)
 
 int tenants_delete(struct call *c, struct fail *f)
 {
+    const struct admin_app *app = admin_app_of(c);
+    struct str name = call_param(c, STR("name"));
+    struct tenant t;
+
     if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0 ||
-        tenant_delete(c->tx, c->caller, call_param(c, STR("name")), admin_app_of(c)->keyring, f) <
-            0)
+        tenant_get(c->tx, name, &t, f) < 0 ||
+        tenant_delete(c->tx, c->caller, name, app->keyring, f) < 0)
         return -1;
+    registry_tenant_deleted(app->registry, c->tx, t.id);
     c->status = 204;
     return 0;
 }

@@ -38,6 +38,7 @@ struct pipelines *pipelines_new(const struct pipelines_options *o)
     p->options = *o;
     p->texts = texts_new(o->variant_bytes > 0 ? o->variant_bytes : VARIANT_BYTES_DEFAULT);
     p->sets = sets_new(p->texts);
+    p->conditions = conditions_new();
     init_lock(&p->lock);
     pthread_mutex_init(&p->sets_lock, NULL);
     word_set(&p->number, 1);
@@ -57,6 +58,7 @@ void pipelines_free(struct pipelines **pipelines)
     for (size_t i = 0; i < word_get(&p->count); i++)
         compiled_free(&p->all[i]);
     free(p->all);
+    conditions_free(&p->conditions);
     sets_free(&p->sets);
     texts_free(&p->texts);
     pthread_mutex_destroy(&p->sets_lock);
@@ -121,6 +123,9 @@ static struct compiled *publish(struct pipelines *p, struct compiled *c)
 
     if (!choice && !text)
         return c;
+    compiled_join(c, p->conditions);
+    if (old)
+        compiled_leave(old, p->conditions);
     c->choice_number = choice ? number : old->choice_number;
     c->text_number = text ? number : old->text_number;
     if (old)
@@ -169,6 +174,7 @@ void pipelines_remove(struct pipelines *p, int64_t id)
 
         memmove(&p->all[at], &p->all[at + 1], (count - at) * sizeof(*p->all));
         word_set(&p->count, count);
+        compiled_leave(c, p->conditions);
         record(p, id, true, true);
     }
     pthread_rwlock_unlock(&p->lock);
@@ -308,10 +314,15 @@ static void select_all(const struct pipelines *p, const struct agent_view *v, st
 {
     if (gets_nothing(v))
         return;
+
+    struct verdicts known;
+
+    verdicts_init(&known, p->conditions, v->attributes, v->attribute_count);
     for (size_t i = 0; i < word_get(&p->count); i++) {
-        if (compiled_judge(p->all[i], &p->options, v) == VERDICT_SELECTED)
+        if (compiled_judge(p->all[i], &p->options, v, &known) == VERDICT_SELECTED)
             out->at[out->count++] = p->all[i]->id;
     }
+    verdicts_done(&known);
 }
 
 static bool ids_set(struct ids *ids, int64_t id, bool wanted)
@@ -358,7 +369,7 @@ static bool select_changed(const struct pipelines *p, const struct agent_view *v
         if (!is_last_word(e, one))
             continue;
         differs |= ids_set(out, e->pipeline,
-                           one && compiled_judge(one, &p->options, v) == VERDICT_SELECTED);
+                           one && compiled_judge(one, &p->options, v, NULL) == VERDICT_SELECTED);
     }
     return differs;
 }

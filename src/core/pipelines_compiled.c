@@ -9,26 +9,40 @@
 
 #define ARENA_BYTES 1024
 
-static bool is_pattern(const struct matcher *m)
+static bool is_pattern(const struct condition *c)
 {
-    return m->op == MATCH_PATTERN || m->op == MATCH_NOT_PATTERN;
+    return c->matcher.op == MATCH_PATTERN || c->matcher.op == MATCH_NOT_PATTERN;
 }
 
 /* Comparing is cheaper than searching, and refuses most agents. */
-static struct matcher *cheapest_first(struct arena *a, const struct matcher *m, size_t count)
+static void order_cheapest(struct compiled *c)
 {
-    struct matcher *sorted = arena_new_array(a, struct matcher, count);
     size_t n = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        if (!is_pattern(&m[i]))
-            sorted[n++] = m[i];
+    for (int patterns = 0; patterns < 2; patterns++) {
+        for (size_t i = 0; i < c->condition_count; i++) {
+            if (is_pattern(c->conditions[i]) == (patterns == 1))
+                c->cheapest[n++] = c->conditions[i];
+        }
     }
+}
+
+static int read_matchers(struct compiled *c, const struct str *texts, size_t count, struct fail *f)
+{
+    if (count > MATCHERS_MAX)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "too_many_matchers",
+                           "there are more than %d matchers", MATCHERS_MAX);
+    c->conditions = arena_new_array(c->arena, struct condition *, count);
+    c->cheapest = arena_new_array(c->arena, struct condition *, count);
+    c->owns_conditions = true;
     for (size_t i = 0; i < count; i++) {
-        if (is_pattern(&m[i]))
-            sorted[n++] = m[i];
+        c->conditions[i] = condition_new(texts[i], f);
+        if (!c->conditions[i])
+            return fail_field(f, "matchers[%zu]", i);
+        c->condition_count++;
     }
-    return sorted;
+    order_cheapest(c);
+    return 0;
 }
 
 static struct str *copy_strings(struct arena *a, const struct str *from, size_t count)
@@ -65,10 +79,8 @@ static int compile(struct compiled *c, struct str body, struct fail *f)
         return -1;
     c->type = spec.type;
     c->contents = spec.contents;
-    if (matchers_parse(c->arena, spec.matchers, spec.matcher_count, &c->matchers, f) < 0)
+    if (read_matchers(c, spec.matchers, spec.matcher_count, f) < 0)
         return -1;
-    c->matcher_count = spec.matcher_count;
-    c->cheapest = cheapest_first(c->arena, c->matchers, c->matcher_count);
     return read_contents(c, f);
 }
 
@@ -89,18 +101,46 @@ void compiled_free(struct compiled **c)
 {
     if (!*c)
         return;
+    for (size_t i = 0; (*c)->owns_conditions && i < (*c)->condition_count; i++)
+        condition_free(&(*c)->conditions[i]);
     arena_free(&(*c)->arena);
     free(*c);
     *c = NULL;
 }
 
+void compiled_join(struct compiled *c, struct conditions *t)
+{
+    struct condition *spare;
+
+    for (size_t i = 0; i < c->condition_count; i++) {
+        c->conditions[i] = conditions_join(t, c->conditions[i], &spare);
+        condition_free(&spare);
+    }
+    c->owns_conditions = false;
+    order_cheapest(c);
+}
+
+void compiled_leave(struct compiled *c, struct conditions *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->condition_count; i++) {
+        struct condition *mine = conditions_leave(t, c->conditions[i]);
+
+        if (mine)
+            c->conditions[n++] = mine;
+    }
+    c->condition_count = n;
+    c->owns_conditions = true;
+}
+
 bool compiled_is_chosen_alike(const struct compiled *a, const struct compiled *b)
 {
     if (a->enabled != b->enabled || a->broken != b->broken || a->type != b->type ||
-        a->matcher_count != b->matcher_count)
+        a->condition_count != b->condition_count)
         return false;
-    for (size_t i = 0; i < a->matcher_count; i++) {
-        if (!str_eq(a->matchers[i].text, b->matchers[i].text))
+    for (size_t i = 0; i < a->condition_count; i++) {
+        if (!str_eq(a->conditions[i]->matcher.text, b->conditions[i]->matcher.text))
             return false;
     }
     return true;
@@ -113,17 +153,22 @@ bool compiled_reads_alike(const struct compiled *a, const struct compiled *b)
 }
 
 bool compiled_matches(const struct compiled *c, const struct pipelines_options *o,
-                      const struct label *attributes, size_t count)
+                      const struct label *attributes, size_t count, struct verdicts *known)
 {
     if (c->broken)
         return false;
-    if (c->matcher_count == 0)
+    if (c->condition_count == 0)
         return o->empty_matches_all;
-    return !matchers_refusing(c->cheapest, c->matcher_count, attributes, count);
+    for (size_t i = 0; i < c->condition_count; i++) {
+        if (known ? !verdicts_hold(known, c->cheapest[i])
+                  : !condition_holds(c->cheapest[i], attributes, count))
+            return false;
+    }
+    return true;
 }
 
 enum verdict compiled_judge(const struct compiled *c, const struct pipelines_options *o,
-                            const struct agent_view *v)
+                            const struct agent_view *v, struct verdicts *known)
 {
     if (c->broken)
         return VERDICT_BROKEN;
@@ -131,7 +176,7 @@ enum verdict compiled_judge(const struct compiled *c, const struct pipelines_opt
         return VERDICT_DISABLED;
     if (c->type != v->type)
         return VERDICT_TYPE;
-    if (compiled_matches(c, o, v->attributes, v->attribute_count))
+    if (compiled_matches(c, o, v->attributes, v->attribute_count, known))
         return VERDICT_SELECTED;
-    return c->matcher_count == 0 ? VERDICT_NO_MATCHERS : VERDICT_MATCHER;
+    return c->condition_count == 0 ? VERDICT_NO_MATCHERS : VERDICT_MATCHER;
 }

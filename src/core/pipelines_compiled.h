@@ -7,6 +7,7 @@
 
 #include "core/alloy_config.h"
 #include "core/pipelines.h"
+#include "core/pipelines_conditions.h"
 
 struct compiled {
     size_t refs; /* guarded by the lock of sets in struct pipelines */
@@ -15,9 +16,10 @@ struct compiled {
     bool enabled;
     bool broken; /* its row can no longer be understood */
     enum agent_type type;
-    struct matcher *matchers; /* as they were written */
-    struct matcher *cheapest; /* the same, patterns last */
-    size_t matcher_count;
+    struct condition **conditions; /* as they were written */
+    struct condition **cheapest;   /* the same, patterns last */
+    size_t condition_count;
+    bool owns_conditions; /* else they are in the table of struct pipelines */
     struct str contents;
     struct alloy_facts facts;
 
@@ -43,12 +45,20 @@ enum verdict {
     VERDICT_MATCHER,
 };
 
-/* Whether an agent of this type and with these attributes is meant. */
+/* Puts the conditions into the table. Whoever publishes does this, once. */
+void compiled_join(struct compiled *c, struct conditions *t);
+
+/* Takes them out again, when it is not published any more: those that nobody else has are its own
+ * then, and the others are gone. */
+void compiled_leave(struct compiled *c, struct conditions *t);
+
+/* Whether an agent of this type and with these attributes is meant. `known` (NULL: look for
+ * yourself) is of the agent, and of the table that the conditions are in. */
 enum verdict compiled_judge(const struct compiled *c, const struct pipelines_options *o,
-                            const struct agent_view *v);
+                            const struct agent_view *v, struct verdicts *known);
 
 /* Whether the matchers hold, whatever else the pipeline says. */
 bool compiled_matches(const struct compiled *c, const struct pipelines_options *o,
-                      const struct label *attributes, size_t count);
+                      const struct label *attributes, size_t count, struct verdicts *known);
 
 #endif

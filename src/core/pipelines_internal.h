@@ -33,6 +33,7 @@ struct pipelines {
     struct word count;
     struct compiled **all; /* by id; as many as `count` says */
     size_t capacity;
+    struct conditions *conditions;  /* of `all` */
     struct change log[LOG_ENTRIES]; /* change n is at n % LOG_ENTRIES */
 
     pthread_mutex_t sets_lock; /* guards the sets, and the references to compiled pipelines */

@@ -61,10 +61,20 @@ static const char *verdict_name(enum verdict verdict)
     abort();
 }
 
+/* The first one, as they were written. */
+static struct str refusing(const struct compiled *c, const struct agent_view *v)
+{
+    size_t i = 0;
+
+    while (condition_holds(c->conditions[i], v->attributes, v->attribute_count))
+        i++;
+    return c->conditions[i]->matcher.text;
+}
+
 static struct pipeline_verdict explain(const struct pipelines *p, struct arena *a,
                                        const struct compiled *c, const struct agent_view *v)
 {
-    enum verdict verdict = compiled_judge(c, &p->options, v);
+    enum verdict verdict = compiled_judge(c, &p->options, v, NULL);
     struct pipeline_verdict out = {
         .id = c->id,
         .name = arena_str(a, c->name),
@@ -74,12 +84,8 @@ static struct pipeline_verdict explain(const struct pipelines *p, struct arena *
 
     if (verdict == VERDICT_SELECTED && !v->enabled)
         out.why = "agent disabled";
-    if (verdict == VERDICT_MATCHER) {
-        const struct matcher *m =
-            matchers_refusing(c->matchers, c->matcher_count, v->attributes, v->attribute_count);
-
-        out.matcher = arena_str(a, m->text);
-    }
+    if (verdict == VERDICT_MATCHER)
+        out.matcher = arena_str(a, refusing(c, v));
     return out;
 }
 
@@ -113,7 +119,7 @@ void pipelines_matching(struct pipelines *p, struct arena *a, const struct label
     *ids = arena_new_array(a, int64_t, all);
     *id_count = 0;
     for (size_t i = 0; i < all; i++) {
-        if (compiled_matches(p->all[i], &p->options, attributes, count))
+        if (compiled_matches(p->all[i], &p->options, attributes, count, NULL))
             (*ids)[(*id_count)++] = p->all[i]->id;
     }
     pthread_rwlock_unlock(&p->lock);
@@ -133,10 +139,10 @@ static void select_with(struct pipelines *p, struct arena *a, struct compiled *c
     out->items = arena_new_array(a, struct compiled *, all + 1);
     for (size_t i = 0; i < all; i++) {
         if ((c->id == 0 || p->all[i]->id != c->id) &&
-            compiled_judge(p->all[i], &p->options, v) == VERDICT_SELECTED)
+            compiled_judge(p->all[i], &p->options, v, NULL) == VERDICT_SELECTED)
             out->items[out->count++] = p->all[i];
     }
-    if (compiled_judge(c, &p->options, v) == VERDICT_SELECTED)
+    if (compiled_judge(c, &p->options, v, NULL) == VERDICT_SELECTED)
         out->items[out->count++] = c;
     pthread_mutex_lock(&p->sets_lock);
     for (size_t i = 0; i < out->count; i++)

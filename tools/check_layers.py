@@ -12,9 +12,11 @@ MAY_USE = {
     "rpc": "base codec net",
     "core": "base codec",
     "store": "base codec core",
+    "spool": "base codec core",
+    "sink": "base codec net core",
     "api": "base codec net rpc core",
     "cli": "base codec",
-    "server": "base codec net rpc core store api cli",
+    "server": "base codec net rpc core store spool sink api cli",
 }
 # Generated messages (proto/ of the build directory) need only codec/proto.h.
 MAY_USE_MESSAGES = {"core", "rpc", "api", "server"}

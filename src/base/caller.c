@@ -23,11 +23,12 @@ _Static_assert(COUNTOF(roles) == ROLE_COUNT, "describe every role");
 
 /* By the number of the bit. */
 static const char *const scopes[] = {
-    "agent",      "collectors:read", "collectors:write", "pipelines:read", "pipelines:write",
-    "tasks:read", "tasks:write",     "data:read",        "data:write",     "keys:read",
-    "keys:write", "metrics",         "tenants",          "server",
+    "agent",           "collectors:read", "collectors:write", "pipelines:read",
+    "pipelines:write", "tasks:read",      "tasks:write",      "data:read",
+    "data:write",      "keys:read",       "keys:write",       "metrics",
+    "tenants",         "server",          "enroll",           "beat",
 };
-_Static_assert(1u << (COUNTOF(scopes) - 1) == SCOPE_SERVER, "name every scope");
+_Static_assert(1u << (COUNTOF(scopes) - 1) == SCOPE_BEAT, "name every scope");
 
 uint32_t role_scopes(enum role role)
 {

@@ -35,6 +35,8 @@ enum scope {
     SCOPE_METRICS = 1 << 11,
     SCOPE_TENANTS = 1 << 12, /* other tenants: only for admins of the tenant "default" */
     SCOPE_SERVER = 1 << 13,  /* backup, check, live introspection */
+    SCOPE_ENROLL = 1 << 14,  /* registers agents, nothing else; no role grants it */
+    SCOPE_BEAT = 1 << 15,    /* one agent's own heartbeat and data; no role grants it */
 };
 
 /* Rights over what all tenants share: no key of another tenant than "default" has them, whatever

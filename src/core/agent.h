@@ -12,6 +12,7 @@
 #define CORE_AGENT_H
 
 #include "core/collector.h"
+#include "core/profile.h"
 
 #define AGENT_ID_KEY          "collector.ID"
 #define AGENT_RESERVED_PREFIX "collector."
@@ -65,6 +66,12 @@ struct agent {
     struct text_ref status_error;     /* text of a failure */
     struct text_ref effective_config; /* encoded message AgentConfigMap of collector.v1, or what
                                          another dialect's agents report; opaque here */
+
+    /* Management words, see profile.h; all absent for agents that nobody described. */
+    struct profile profile;
+    bool ephemeral;     /* deleted after it was silent for long */
+    int32_t target_cpu; /* percent; 0: not set */
+    bool sources_local; /* its sources come from a file of its own, not from us */
 
     /* What one dialect keeps of an agent beyond this, by the dialect's name; opaque here. */
     struct label *extras;

@@ -92,6 +92,26 @@ void agents_local_values(struct agents *a, struct arena *arena, struct attribute
 void agents_remote_values(struct agents *a, struct arena *arena, struct attribute_values **out,
                           size_t *count);
 
+/* --- by number: the order in which they came --- */
+
+enum agents_liveness {
+    AGENTS_ALL,
+    AGENTS_ALIVE,
+    AGENTS_SILENT,
+};
+
+/* Numeric ids in ascending order, from the first above `after`, at most `limit`; `liveness` by
+ * agent_inactive_at() (never seen counts as silent). */
+size_t agents_numbers(struct agents *a, int64_t after, enum agents_liveness liveness,
+                      int64_t now_us, int64_t alive_us, int64_t *out, size_t limit);
+
+/* A beat: marks the agent of that number as seen, ends its silence. False: unknown. Loop: a lookup
+ * and a store, no allocation. */
+bool agents_beat(struct agents *a, int64_t number, int64_t now_us);
+
+/* Numbers of ephemeral agents that were last seen (or made, when never seen) before then. */
+size_t agents_expired(struct agents *a, int64_t before_us, int64_t *out, size_t limit);
+
 /* --- liveness --- */
 
 struct agent_seen {

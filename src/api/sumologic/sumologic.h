@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The Sumo Logic face: Collector Management, registration and heartbeats, tokens, upgrades, and the
+ * receiver. Routes and what they need of the server; the rest of the folder is private. */
+#ifndef API_SUMOLOGIC_SUMOLOGIC_H
+#define API_SUMOLOGIC_SUMOLOGIC_H
+
+#include "core/inlets.h"
+#include "core/key.h"
+#include "core/keyring.h"
+#include "core/registry.h"
+#include "core/spool.h"
+#include "core/upgrade.h"
+#include "rpc/route.h"
+
+/* What may change while the server runs: read through atomics by handlers. */
+struct sumologic_settings {
+    int64_t alive_us;     /* 30 min */
+    int64_t ephemeral_us; /* 12 h */
+    struct upgrade_options upgrades;
+    struct str public_url; /* "https://muster.lan:8443"; empty: what the request's Host says */
+};
+
+struct sumologic_app {
+    struct store *store;
+    struct registry *registry;
+    struct keyring *keyring;
+    const struct master_key *master;
+    struct inlets *inlets;
+    struct spool *spool; /* NULL: nothing is received */
+    struct clock *clock;
+    struct metrics *metrics;
+    const char *data_dir;
+    struct sumologic_settings settings;
+};
+
+/* Management, tokens, registration, receiver: each a dialect of its own where its errors have
+ * another shape. */
+#define SUMOLOGIC_TABLES 3
+
+const struct route_table *sumologic_tables(struct sumologic_app *app) RETURNS_NONNULL;
+
+/* Fills the inlets from the store. Start-up. */
+int sumologic_load(struct sumologic_app *app, struct fail *f) MUST_CHECK;
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Upgrades of agents: a durable task each, from the request to what the agent says it runs. The
+ * server offers, the agent fetches: an agent that takes packages asks upgrade_offer() when it beats
+ * or connects, reports by upgrade_progress(), and is done when it says that it runs the version
+ * (upgrade_observe(), from whatever face hears it). A task that is not done in time fails. Runs
+ * inside a transaction; rows live in its arena. */
+#ifndef CORE_UPGRADE_H
+#define CORE_UPGRADE_H
+
+#include "core/build.h"
+#include "core/registry.h"
+#include "core/task.h"
+
+#define UPGRADE_TASK "upgrade"
+
+/* Numbers of the documented state machine. */
+enum upgrade_state {
+    UPGRADE_NOT_STARTED = 0,
+    UPGRADE_PENDING = 1,
+    UPGRADE_SUCCEEDED = 2,
+    UPGRADE_FAILED = 3,
+    UPGRADE_PROGRESSING = 6,
+};
+
+struct upgrade {
+    int64_t id;
+    int64_t collector;
+    struct str agent; /* its id */
+    struct str to_version;
+    struct str step_version; /* of a step-wise upgrade: the build that is offered now */
+    int64_t requested_us;
+    int64_t deadline_us;
+    enum upgrade_state state;
+    struct str message;
+};
+
+struct upgrade_options {
+    int64_t timeout_us; /* 30 min */
+    int64_t alive_us;   /* an agent silent for longer is not alive */
+};
+
+/* NOT_FOUND "no_such_agent"; FAILED_PRECONDITION "not_alive", "in_upgrading"; INVALID_ARGUMENT
+ * "bad_version" (unknown for its platform, or the one it runs). to_version empty: the latest. */
+int upgrade_request(struct store_tx *tx, struct registry *r, const struct caller *by,
+                    uint64_t tenant, int64_t collector, struct str to_version,
+                    const struct upgrade_options *o, struct upgrade *out, struct fail *f)
+    MUST_CHECK;
+
+/* NOT_FOUND "no_such_upgrade". */
+int upgrade_get(struct store_tx *tx, uint64_t tenant, int64_t id, struct upgrade *out,
+                struct fail *f) MUST_CHECK;
+int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t after, size_t limit,
+                 struct upgrade **out, size_t *count, struct fail *f) MUST_CHECK;
+
+/* The build that this agent should fetch now; *offered false: none. Moves a pending task on to
+ * progressing. */
+int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *offered,
+                  struct upgrade *out, struct build *build, struct fail *f) MUST_CHECK;
+
+/* What the agent says about it. FAILED ends the task. */
+int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, bool failed,
+                     struct str message, struct fail *f) MUST_CHECK;
+
+/* The agent runs this version: ends its task well, or moves it to the next step. Cheap when it has
+ * none. */
+int upgrade_observe(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str version,
+                    struct fail *f) MUST_CHECK;
+
+/* The agent was deleted: its open task fails. */
+int upgrade_forget(struct store_tx *tx, uint64_t tenant, int64_t collector, struct fail *f)
+    MUST_CHECK;
+
+#endif

@@ -33,6 +33,19 @@ def installed():
     return PLACE
 
 
+def checked(script, checks, **more):
+    """Runs a script and looks at what it tells of its checks."""
+    done = subprocess.run(
+        ["node", *script.split()], cwd=installed(), capture_output=True, text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL,
+        env=environment(ECHO_DESCRIPTORS=str(DESCRIPTORS), **more))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    failed = [f"{r['name']}: {r['error']}" for r in results if r["error"]]
+    assert not failed, f"{len(failed)} of {len(results)}:\n" + "\n".join(failed[:10])
+    assert len(results) >= checks
+
+
 @pytest.fixture(scope="module")
 def echo(tmp_path_factory, certificates):
     with EchoServer(tmp_path_factory.mktemp("node"), certificates, "--gzip-min", 1) as server:
@@ -43,16 +56,28 @@ def echo(tmp_path_factory, certificates):
     ("connect.mjs connect", 128), ("connect.mjs grpc", 64), ("connect.mjs grpc-web", 112),
     ("grpc.mjs", 36)])
 def test_clients_from_npm(echo, script, checks):
-    done = subprocess.run(
-        ["node", *script.split()], cwd=installed(), capture_output=True, text=True,
-        timeout=PATIENCE, stdin=subprocess.DEVNULL, env=environment(
-            ECHO_PORT=str(echo.port), ECHO_TLS_PORT=str(echo.tls_port),
-            ECHO_CA=str(echo.certificates.ca), ECHO_DESCRIPTORS=str(DESCRIPTORS)))
-    assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout)
-    failed = [f"{r['name']}: {r['error']}" for r in results if r["error"]]
-    assert not failed, f"{len(failed)} of {len(results)}:\n" + "\n".join(failed[:10])
-    assert len(results) >= checks
+    checked(script, checks, ECHO_PORT=str(echo.port), ECHO_TLS_PORT=str(echo.tls_port),
+            ECHO_CA=str(echo.certificates.ca))
+
+
+@pytest.fixture(scope="module")
+def generated():
+    """Code that protoc-gen-es makes of the fleet's .proto files, beside the scripts."""
+    place = installed() / "gen"
+    with open(PLACE / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        place.mkdir(exist_ok=True)
+        subprocess.run(["protoc", f"--plugin={PLACE}/node_modules/.bin/protoc-gen-es",
+                        f"--es_out={place}", "--es_opt=target=js", f"-I{ROOT}/proto",
+                        "-I/usr/include", "muster/options.proto", "collector/v1/collector.proto",
+                        "pipeline/v1/pipeline.proto", "tenant/v1/tenant.proto"], check=True)
+
+
+@pytest.mark.parametrize("protocol, checks", [("connect", 208), ("grpc", 104), ("grpc-web", 208)])
+def test_generated_code_drives_the_fleet(fleet, certificates, generated, protocol, checks):
+    checked(f"fleet.mjs {protocol}", checks, ECHO_PORT=str(fleet.server.port()),
+            ECHO_TLS_PORT=str(fleet.server.port("https")), ECHO_CA=str(certificates.ca),
+            FLEET_TENANT=fleet.tenant, FLEET_TOKEN=fleet.token, FLEET_AGENT=fleet.key("agent"))
 
 
 def test_the_lock_names_no_registry():

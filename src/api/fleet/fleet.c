@@ -79,7 +79,15 @@ int fleet_name_item(struct str name, struct fail *f)
     memcpy(why, f->message, sizeof(why));
     snprintf(f->message, sizeof(f->message), "%.*s: %.200s", STR_ARG(shown), why);
     f->message[utf8_valid_len(str_of(f->message))] = '\0';
+    f->field[0] = '\0';
     return -1;
+}
+
+int fleet_no_collector(struct fail *f)
+{
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_agent", "there is no such collector");
 }
 
 int fleet_number(struct str id, const char *what, int64_t *out, struct fail *f)
@@ -166,6 +174,18 @@ static const struct rpc_service services[] = {
      .handler_count = COUNTOF(tenant_handlers)},
 };
 
+/* The one value of the virtual id is shown, though it is empty. */
+static bool shows_default(const struct proto_message *m, const struct proto_field *fd)
+{
+    (void)fd;
+    return m == &collector_v1_value_desc;
+}
+
+static const struct protojson_flavor json = {
+    .ignore_unknown = true,
+    .prints_default = shows_default,
+};
+
 const struct rpc_table *fleet_table(struct arena *a, struct fleet_app *app)
 {
     struct rpc_table *t = arena_new_type(a, struct rpc_table);
@@ -174,6 +194,7 @@ const struct rpc_table *fleet_table(struct arena *a, struct fleet_app *app)
         .dialect = &fleet_dialect,
         .services = services,
         .service_count = COUNTOF(services),
+        .style = {.json = &json},
         .app = app,
     };
     return t;

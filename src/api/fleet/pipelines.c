@@ -3,8 +3,10 @@
  * length of the contents; the write lane only looks which row it is. */
 #include "api/fleet/fleet_internal.h"
 #include "api/pipeline_message.h"
+#include "base/map.h"
 
 #define SYNC_PIPELINES_MAX 10000
+#define SYNC_PAGE          ((size_t)500)
 
 enum writing {
     WRITE_CREATE,
@@ -259,16 +261,67 @@ static int read_draft(struct call *c, const struct sync *s, const struct pipelin
     return pipeline_check(c->arena, in->name, spec, f);
 }
 
+/* What there will be afterwards: what is listed, and what is not but belongs to others. */
+static int count_kept(struct call *c, struct store_tx *tx, const struct sync *s,
+                      const struct map *listed, size_t *out, struct fail *f)
+{
+    struct pipeline *rows;
+    int64_t after = 0;
+    size_t count;
+
+    *out = s->count;
+    do {
+        if (pipeline_list(tx, c->caller->tenant, after, SYNC_PAGE, &rows, &count, f) < 0)
+            return -1;
+        for (size_t i = 0; i < count; i++) {
+            struct pipeline_spec spec = {0};
+
+            if (pipeline_spec_decode(c->arena, rows[i].body, &spec, f) < 0)
+                return -1;
+            after = rows[i].id;
+            if (map_get(listed, rows[i].name))
+                continue;
+            *out += !spec.has_source || spec.source_type != s->source_type ||
+                    !str_eq(spec.source_namespace, s->source_namespace);
+        }
+    } while (count == SYNC_PAGE);
+    return 0;
+}
+
+static int check_room(struct call *c, struct sync *s, struct fail *f)
+{
+    size_t limit = fleet_settings(c)->pipelines_max, kept = 0;
+    struct map *listed;
+    struct store_tx *tx;
+    int rc;
+
+    if (limit == 0)
+        return 0;
+    if (store_read_open(fleet_app_of(c)->store, c->arena, &tx, f) < 0)
+        return -1;
+    listed = map_new();
+    for (size_t i = 0; i < s->count; i++)
+        map_put(listed, s->drafts[i].name, s);
+    rc = count_kept(c, tx, s, listed, &kept, f);
+    map_free(&listed);
+    store_read_close(&tx);
+    if (rc < 0 || kept <= limit)
+        return rc;
+    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
+                       "there would be %zu pipelines: no more than %zu are allowed here", kept,
+                       limit);
+}
+
 int fleet_sync_pipelines(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct pipeline_v1_sync_pipelines_request *in = request;
     struct sync *s = arena_new_type(c->arena, struct sync);
-    size_t count = in->pipelines.count, limit = fleet_settings(c)->pipelines_max;
+    size_t count = in->pipelines.count;
 
     (void)response;
     if (read_source(in->source, s, f) < 0)
         return -1;
-    if (count > SYNC_PIPELINES_MAX || (limit > 0 && count > limit))
+    if (count > SYNC_PIPELINES_MAX)
         return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
                            "%zu pipelines are more than are allowed here", count);
     s->drafts = arena_new_array(c->arena, struct pipeline_draft, count + 1);
@@ -276,6 +329,8 @@ int fleet_sync_pipelines(struct call *c, const void *request, void *response, st
     for (size_t i = 0; i < count; i++)
         if (read_draft(c, s, &in->pipelines.items[i], &s->drafts[i], f) < 0)
             return fleet_name_item(in->pipelines.items[i].name, f);
+    if (check_room(c, s, f) < 0)
+        return -1;
     c->carry = s;
     return rpc_move(c, LANE_WRITE, write_sync);
 }

@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "core/pipelines_internal.h"
+
 #define PLAIN  "prometheus.exporter.self \"me\" { }\n"
 #define OTHER  "prometheus.exporter.unix \"me\" { }\n"
 #define BY_ENV "discovery.http \"d\" {\n  url = argument.attributes.value[\"env\"]\n}\n"
@@ -444,6 +446,32 @@ static void pipeline_that_was_removed_is_nobodys(void **state)
     tear_down(&x);
 }
 
+/* Each is compiled and looked at once, as long as any pipeline names it. */
+static void matchers_in_common_are_kept_once_and_no_longer_than_needed(void **state)
+{
+    struct fixture x;
+
+    (void)state;
+    set_up(&x);
+    draft_put(x.p, &(struct draft){1, "a", .contents = PLAIN, .matchers = {"k=~a.*", "os=b"}});
+    draft_put(x.p, &(struct draft){2, "b", .contents = PLAIN, .matchers = {"k=~a.*", "os=c"}});
+    draft_put(x.p, &(struct draft){3, "c", .contents = PLAIN, .matchers = {"k=~a.*", "k=~a.*"}});
+    assert_int_equal(conditions_count(x.p->conditions), 3);
+    draft_put(x.p, &(struct draft){1, "a", .contents = PLAIN, .matchers = {"os=b", "os=d"}});
+    assert_int_equal(conditions_count(x.p->conditions), 4);
+    draft_put(x.p, &(struct draft){2, "b", .contents = PLAIN, .matchers = {"os=b"}});
+    pipelines_remove(x.p, 3);
+    assert_int_equal(conditions_count(x.p->conditions), 2);
+
+    struct agent_view v = VIEW(x.a, "c1", "os=b");
+
+    assert_true(mentions(text_for(&x, &v), "declare \"b\""));
+    pipelines_remove(x.p, 1);
+    pipelines_remove(x.p, 2);
+    assert_int_equal(conditions_count(x.p->conditions), 0);
+    tear_down(&x);
+}
+
 static const struct pipeline_verdict *verdict_on(const struct pipeline_verdict *why, size_t count,
                                                  const char *name)
 {
@@ -609,6 +637,7 @@ int main(void)
         cmocka_unit_test(choice_older_than_the_log_is_made_anew),
         cmocka_unit_test(changes_are_not_lost_at_the_end_of_the_log),
         cmocka_unit_test(pipeline_that_was_removed_is_nobodys),
+        cmocka_unit_test(matchers_in_common_are_kept_once_and_no_longer_than_needed),
         cmocka_unit_test(explanation_names_what_decided),
         cmocka_unit_test(preview_shows_the_draft_in_its_place_and_leaves_no_trace),
         cmocka_unit_test(matching_asks_only_the_matchers),

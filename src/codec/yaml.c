@@ -223,11 +223,12 @@ static int read_events(struct reader *r)
 int yaml_check(struct arena *a, struct str text, struct fail *f)
 {
     struct reader r = {.arena = a, .fail = f, .text = text};
-    size_t valid = utf8_valid_len(text);
+    size_t valid;
     int result;
 
     if (text.len > YAML_MAX_BYTES)
         return refuse(&r, (yaml_mark_t){0}, "the text is too long");
+    valid = utf8_valid_len(text);
     if (valid < text.len)
         return refuse(&r, mark_of(text, valid), "this is not valid UTF-8");
     if (!yaml_parser_initialize(&r.parser))

@@ -22,8 +22,10 @@ int fleet_get_collector(struct call *c, const void *request, void *response, str
 
     if (fleet_needs(in->id, "id", f) < 0)
         return -1;
-    if (!agents_get(fleet_realm(c)->agents, c->arena, in->id, &agent))
-        return fail_set(f, CODE_NOT_FOUND, "there is no such collector");
+    if (!agents_get(fleet_realm(c)->agents, c->arena, in->id, &agent)) {
+        f->code = CODE_NOT_FOUND;
+        return fleet_no_collector(in->id, f);
+    }
     answer(c, &agent, response);
     return 0;
 }
@@ -168,7 +170,7 @@ int fleet_update_collector(struct call *c, const void *request, void *response, 
     if (needs_collector(in, f) < 0 || message_type(in->collector_type, &type, f) < 0)
         return -1;
     if (agent_get(c->tx, c->caller->tenant, in->id, &agent, f) < 0)
-        return fleet_no_collector(f);
+        return fleet_no_collector(in->id, f);
     agent.row.name = in->name;
     agent.remote = message_remote(in);
     if (in->has_enabled)
@@ -187,10 +189,8 @@ static int update_one(struct call *c, struct str id, const struct operations *op
     struct attributes remote;
     bool changed;
 
-    if (agent_get(c->tx, c->caller->tenant, id, &agent, f) < 0) {
-        IGNORE(fleet_no_collector(f));
-        return fleet_name_item(id, f);
-    }
+    if (agent_get(c->tx, c->caller->tenant, id, &agent, f) < 0)
+        return fleet_no_collector(id, f);
     if (operations_apply(c->arena, ops, &agent.remote, &remote, &changed, f) < 0)
         return fleet_name_item(id, f);
     if (!changed)
@@ -225,7 +225,7 @@ int fleet_bulk_update(struct call *c, const void *request, void *response, struc
 static int delete_one(struct call *c, struct str id, struct fail *f)
 {
     if (agent_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, id, f) < 0)
-        return fleet_no_collector(f);
+        return fleet_no_collector(id, f);
     return 0;
 }
 
@@ -250,6 +250,6 @@ int fleet_bulk_delete(struct call *c, const void *request, void *response, struc
         return -1;
     for (size_t i = 0; i < count; i++)
         if (delete_one(c, ids[i], f) < 0)
-            return fleet_name_item(ids[i], f);
+            return -1;
     return 0;
 }

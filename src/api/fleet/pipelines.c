@@ -18,7 +18,8 @@ enum writing {
 struct draft {
     enum writing how;
     bool has_id;
-    int64_t id; /* 0: none that was ever given out */
+    int64_t id;
+    struct str id_text;
     struct str name;
     bool enabled;
     struct str body;
@@ -37,12 +38,12 @@ static int find_target(struct store_tx *tx, uint64_t tenant, const struct draft 
             return 0;
         }
         if (f->code != CODE_NOT_FOUND || d->how == WRITE_UPDATE)
-            return -1;
+            return fleet_no_pipeline(d->id_text, f);
     }
     if (pipeline_get_name(tx, tenant, d->name, row, f) == 0)
         *found = true;
     else if (f->code != CODE_NOT_FOUND || d->how == WRITE_UPDATE)
-        return -1;
+        return fleet_no_pipeline(d->name, f);
     return 0;
 }
 
@@ -142,9 +143,8 @@ static int write_pipeline(struct call *c, enum writing how, const struct pipelin
         return fail_field(f, "pipeline");
     }
     *d = (struct draft){.how = how, .name = in->name, .has_id = in->has_id && in->id.len > 0};
-    /* What is no number was never given out, like 0. */
-    if (d->has_id && fleet_number(in->id, "pipeline", &d->id, f) < 0)
-        d->id = 0;
+    d->id = fleet_number(in->id);
+    d->id_text = in->id;
     if (pipeline_message_read(c->arena, in, &spec, &d->enabled, f) < 0 ||
         pipeline_check(c->arena, in->name, &spec, f) < 0 ||
         pipeline_spec_encode(c->arena, &spec, &d->body, f) < 0)
@@ -180,12 +180,10 @@ int fleet_upsert_pipeline(struct call *c, const void *request, void *response, s
 
 static int delete_one(struct call *c, struct str id, struct fail *f)
 {
-    int64_t number;
-
-    if (fleet_number(id, "pipeline", &number, f) < 0)
-        return -1;
-    return pipeline_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, number,
-                           0, f);
+    if (pipeline_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant,
+                        fleet_number(id), 0, f) < 0)
+        return fleet_no_pipeline(id, f);
+    return 0;
 }
 
 int fleet_delete_pipeline(struct call *c, const void *request, void *response, struct fail *f)
@@ -207,7 +205,7 @@ int fleet_delete_pipelines(struct call *c, const void *request, void *response, 
         return -1;
     for (size_t i = 0; i < count; i++)
         if (delete_one(c, ids[i], f) < 0)
-            return fleet_name_item(ids[i], f);
+            return -1;
     return 0;
 }
 
@@ -234,8 +232,8 @@ static int write_sync(struct call *c, const void *request, void *response, struc
 static int read_source(const struct pipeline_v1_pipeline_source *in, struct sync *out,
                        struct fail *f)
 {
-    if (!in || in->type == PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_UNSPECIFIED ||
-        in->namespace.len == 0) {
+    if (!in || in->type <= PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_UNSPECIFIED ||
+        in->type > PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_GRAFANA || in->namespace.len == 0) {
         IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "bad_source",
                            "source needs a type and a namespace"));
         return fail_field(f, "source");

@@ -6,10 +6,10 @@
 #include "core/pipelines.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/heap.h"
+#include "codec/sha256.h"
 #include "core/pipelines_internal.h"
 
 #define VARIANT_BYTES_DEFAULT ((size_t)64 << 20)
@@ -42,10 +42,7 @@ struct pipelines *pipelines_new(const struct pipelines_options *o)
     init_lock(&p->lock);
     pthread_mutex_init(&p->sets_lock, NULL);
     word_set(&p->number, 1);
-
-    struct str none = pipelines_none(p);
-
-    crypto_hash_sha256(p->none_hash, (const unsigned char *)none.p, none.len);
+    sha256(pipelines_none(p), p->none_hash);
     return p;
 }
 

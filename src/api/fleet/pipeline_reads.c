@@ -233,15 +233,19 @@ int fleet_list_all_revisions(struct call *c, const void *request, void *response
     return revisions_answer(c, 0, response, f);
 }
 
-/* Also of a pipeline that was deleted. Nothing ever happened to one that never was. */
+/* Also of a pipeline that was deleted: each that ever was has one. */
 int fleet_list_revisions(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct pipeline_v1_list_pipeline_revisions_request *in = request;
+    struct pipeline_v1_pipeline_revisions *out = response;
     int64_t id = fleet_number(in->id);
 
-    if (fleet_needs(in->id, "id", f) < 0)
+    if (fleet_needs(in->id, "id", f) < 0 || (id > 0 && revisions_answer(c, id, out, f) < 0))
         return -1;
-    return id == 0 ? 0 : revisions_answer(c, id, response, f);
+    if (out->pipeline_revisions.count > 0)
+        return 0;
+    f->code = CODE_NOT_FOUND;
+    return fleet_no_pipeline(in->id, f);
 }
 
 int fleet_get_revision(struct call *c, const void *request, void *response, struct fail *f)

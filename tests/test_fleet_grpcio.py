@@ -173,7 +173,7 @@ def test_pipelines(client):
 
 def test_errors(client, fleet):
     code = grpc.StatusCode
-    assert "nobody" in client.refused(code.NOT_FOUND, COLLECTORS + "GetCollector", id="nobody")
+    client.refused(code.NOT_FOUND, COLLECTORS + "GetCollector", id="nobody")
     client.refused(code.INVALID_ARGUMENT, COLLECTORS + "GetCollector")
     client.call(COLLECTORS + "CreateCollector", collector={"id": "c"})
     client.refused(code.ALREADY_EXISTS, COLLECTORS + "CreateCollector", collector={"id": "c"})

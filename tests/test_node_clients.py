@@ -22,7 +22,9 @@ def installed():
     with open(PLACE / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of test runs side by side
         for file in SOURCE.iterdir():
-            shutil.copyfile(file, PLACE / file.name)
+            there = PLACE / file.name
+            if not there.exists() or there.read_bytes() != file.read_bytes():  # one may be running
+                shutil.copyfile(file, there)
         stamp = PLACE / ".installed"
         wanted = (SOURCE / "package-lock.json").read_text()
         if not stamp.exists() or stamp.read_text() != wanted:
@@ -60,17 +62,27 @@ def test_clients_from_npm(echo, script, checks):
             ECHO_CA=str(echo.certificates.ca))
 
 
+FLEET_PROTOS = ["muster/options.proto", "collector/v1/collector.proto",
+                "pipeline/v1/pipeline.proto", "tenant/v1/tenant.proto"]
+
+
 @pytest.fixture(scope="module")
 def generated():
     """Code that protoc-gen-es makes of the fleet's .proto files, beside the scripts."""
     place = installed() / "gen"
+    stamp = place / ".made"
+    wanted = "".join((ROOT / "proto" / name).read_text() for name in FLEET_PROTOS)
+    wanted += (SOURCE / "package-lock.json").read_text()
     with open(PLACE / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
         place.mkdir(exist_ok=True)
         subprocess.run(["protoc", f"--plugin={PLACE}/node_modules/.bin/protoc-gen-es",
-                        f"--es_out={place}", "--es_opt=target=js", f"-I{ROOT}/proto",
-                        "-I/usr/include", "muster/options.proto", "collector/v1/collector.proto",
-                        "pipeline/v1/pipeline.proto", "tenant/v1/tenant.proto"], check=True)
+                        f"--es_out={place}", "--es_opt=target=js",
+                        "--es_opt=import_extension=js", f"-I{ROOT}/proto", "-I/usr/include",
+                        *FLEET_PROTOS], check=True)
+        stamp.write_text(wanted)
 
 
 @pytest.mark.parametrize("protocol, checks", [("connect", 208), ("grpc", 104), ("grpc-web", 208)])

@@ -456,6 +456,12 @@ static void blocks_nest_only_so_deep(void **state)
     assert_string_equal(f.message, "line 65, column 3: this nests deeper than 64 levels");
 }
 
+static void nesting_that_has_ended_does_not_count(void **state)
+{
+    parse(*state, repeat(*state, "", "1", "\nb = [[-1 + (!2 ^ 3)], {c = f(a[0])}]", 100));
+    parse(*state, repeat(*state, "", "1", "\nb { c { d = -1 } }", 100));
+}
+
 static void long_chains_need_no_depth(void **state)
 {
     parse(*state, repeat(*state, "", "1", " + 1", 50000));
@@ -699,6 +705,7 @@ int main(void)
         CASE(long_words_are_cut_in_messages),
         CASE(nesting_has_an_end),
         CASE(blocks_nest_only_so_deep),
+        CASE(nesting_that_has_ended_does_not_count),
         CASE(long_chains_need_no_depth),
         CASE(the_number_of_values_has_an_end),
         CASE(the_text_has_a_longest_length),

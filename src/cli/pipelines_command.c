@@ -584,7 +584,7 @@ const struct cli_command pipeline_commands[PIPELINE_COMMAND_COUNT] = {
      .run = run_get},
     {.name = "apply",
      .usage = "-f FILE... [flags]",
-     .text = "Creates or replaces the pipelines in the files, by name; nothing is written when the "
+     .text = "Creates or replaces the pipelines in the files, by name. Nothing is written when the "
              "server refuses one of them.",
      .run = run_apply},
     {.name = "delete",

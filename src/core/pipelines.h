@@ -39,6 +39,17 @@ void pipelines_free(struct pipelines **p);
  * why then, and the result is -1. */
 int pipelines_put(struct pipelines *p, const struct pipeline *row, struct fail *f) MUST_CHECK;
 void pipelines_remove(struct pipelines *p, int64_t id);
+
+/* One pipeline that is put, or that goes. */
+struct pipelines_edit {
+    const struct pipeline *row; /* NULL: `gone` goes */
+    int64_t gone;
+    struct fail *fail; /* of a row; CODE_OK where it compiles */
+};
+
+/* All of them at one moment: nobody is given a selection that has seen some and not the others. In
+ * the order of the edits. */
+void pipelines_apply(struct pipelines *p, const struct pipelines_edit *edits, size_t count);
 size_t pipelines_count(const struct pipelines *p);
 
 /* --- what an agent gets --- */

@@ -93,6 +93,7 @@ struct compiled *compiled_new(const struct pipeline *row, struct fail *f)
     c->id = row->id;
     c->name = arena_str(c->arena, row->name);
     c->enabled = row->enabled;
+    f->code = CODE_OK;
     c->broken = compile(c, row->body, f) < 0;
     return c;
 }

@@ -8,10 +8,10 @@
 #include <stdio.h>
 
 #define AGENTS  200
-#define STEPS   4000
+#define STEPS   20000
 #define POLLERS 2
-#define POLLS   4000
-#define LISTS   150
+#define POLLS   8000
+#define LISTS   300
 
 struct shared {
     struct agents *agents;

@@ -65,6 +65,7 @@ static int read_contents(struct compiled *c, struct fail *f)
     if (result == 0) {
         facts.keys = copy_strings(c->arena, facts.keys, facts.key_count);
         facts.exports = copy_strings(c->arena, facts.exports, facts.export_count);
+        facts.exporters = copy_strings(c->arena, facts.exporters, facts.exporter_count);
         c->facts = facts;
     }
     arena_free(&scratch);

@@ -309,6 +309,9 @@ static void what_is_refused_says_where_and_why(void **state)
         {"a \"1\" {}",
          "line 1, column 3: the label of a block must be an identifier (letters, "
          "digits and \"_\", no digit first), found \"1\""},
+        {"a \"\\u0061\" {}",
+         "line 1, column 3: the label of a block must be an identifier "
+         "(letters, digits and \"_\", no digit first), found \"\\u0061\""},
         {"a \"null\" {}",
          "line 1, column 3: the label of a block must be an identifier (letters, "
          "digits and \"_\", no digit first), found \"null\""},

@@ -259,6 +259,24 @@ static void attribute_values_are_not_mixed_up(void **state)
     tear_down(&x);
 }
 
+/* Or a text that was begun before a change would be taken for that after it. */
+static void texts_of_two_versions_of_a_set_have_two_keys(void **state)
+{
+    const struct label l = {STR("env"), STR("prod")};
+
+    (void)state;
+    for (int use = ATTRIBUTES_UNUSED; use <= ATTRIBUTES_ALL; use += ATTRIBUTES_ALL) {
+        struct pipeline_set s = {.serial = 1, .version = 1, .use = (enum attribute_use)use};
+        struct text_key before = set_text_key(&s, &l, 1);
+
+        s.version = 2;
+
+        struct text_key after = set_text_key(&s, &l, 1);
+
+        assert_memory_not_equal(&before, &after, sizeof(before));
+    }
+}
+
 static void kept_texts_stay_within_their_bytes(void **state)
 {
     struct pipelines_options o = {.variant_bytes = 16384};
@@ -503,6 +521,7 @@ int main(void)
         cmocka_unit_test(new_name_makes_a_new_text_of_the_same_set),
         cmocka_unit_test(texts_differ_only_where_used_attributes_do),
         cmocka_unit_test(attribute_values_are_not_mixed_up),
+        cmocka_unit_test(texts_of_two_versions_of_a_set_have_two_keys),
         cmocka_unit_test(kept_texts_stay_within_their_bytes),
         cmocka_unit_test(broken_pipelines_are_kept_and_are_for_nobody),
         cmocka_unit_test(row_that_cannot_be_read_is_broken_as_well),

@@ -7,10 +7,11 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
-#include "core/agent.h"
+#include "core/collector.h"
+#include "core/source.h"
 #include "store/sql.h"
 
-/* A file as the first released schema had it, with a tenant and three collectors that were seen. */
+/* A file as the first released schema had it, with collectors that were seen and a source. */
 static void make_first_schema(struct fixture *x)
 {
     struct sql_open o = {.data_dir = x->dir, .newest_schema = 1};
@@ -25,7 +26,8 @@ static void make_first_schema(struct fixture *x)
              "INSERT INTO collectors VALUES"
              " (1, 2, 1, '', 'a', 'a', 0, NULL, x'', 1, 1, 1, 0, x'01'),"
              " (1, 3, 1, '', 'b', 'b', 0, NULL, x'', 1, 1, 1, 5000, x'02'),"
-             " (1, 4, 2, '', 'c', 'c', 1, NULL, x'', 7, 1, 9, %lld, x'03');",
+             " (1, 4, 2, '', 'c', 'c', 1, NULL, x'', 7, 1, 9, %lld, x'03');"
+             "INSERT INTO sources VALUES (1, 3, 5, 'Syslog', 's', 2, 1, 9, x'05');",
              (long long)FIXTURE_START_US);
     assert_int_equal(d->lock(d, x->dir, &lock, &x->fail), 0);
     assert_int_equal(d->open_lane(d, &o, &c, &x->fail), 0);
@@ -45,6 +47,7 @@ static void assert_all_is_there(struct fixture *x)
     struct store_tx *tx = fixture_read(x);
     struct store_health h;
     struct collector *rows;
+    struct source source;
     int64_t total;
     size_t n;
 
@@ -56,6 +59,12 @@ static void assert_all_is_there(struct fixture *x)
         assert_int_equal(rows[i].body.p[0], i + 1);
     }
     assert_int_equal(rows[2].revision, 7);
+    assert_int_equal(source_get_name(tx, 1, 3, STR("s"), &source, &x->fail), 0);
+    assert_int_equal(source.id, 5);
+    assert_int_equal(source.revision, 2);
+    assert_true(str_eq(source.type, STR("Syslog")));
+    assert_int_equal(source.updated_us, 9);
+    assert_int_equal(source.body.p[0], 5);
     store_read_close(&tx);
     store_health(x->store, &h);
     assert_int_equal(h.schema_version, store_schema_version());

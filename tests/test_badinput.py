@@ -9,6 +9,9 @@ import re
 
 import pytest
 
+from fleet.client import error_of
+
+FLEET = b"/collector.v1.CollectorService/"
 TABLE = pathlib.Path(__file__).with_name("badinput.tsv")
 ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 SPLIT_BYTES = 700  # longer rows are sent in one piece only
@@ -75,10 +78,13 @@ def facts_of(server):
             "AUTH": f"Authorization: Bearer {known['token']}\r\n"}
 
 
-def check_shape(answer, method):
+def check_shape(answer, method, of_fleet):
     """Errors come as JSON that names what happened; never empty, never a page of HTML."""
     assert "date" in answer.fields
     if answer.status < 400 or method == "HEAD":
+        return
+    if of_fleet and answer.status != 414:
+        check_connect(answer)
         return
     assert answer.fields.get("content-type", "").startswith("application/json"), answer
     error = answer.json()["error"]
@@ -87,6 +93,16 @@ def check_shape(answer, method):
         assert answer.fields.get("allow"), answer
     if answer.status == 401:
         assert answer.fields.get("www-authenticate", "").startswith("Basic "), answer
+
+
+def check_connect(answer):
+    """An error of Connect; where no method was chosen what its clients do not take for one."""
+    if answer.status in (405, 415):
+        assert answer.body == b"" and {"allow", "accept-post"} & set(answer.fields), answer
+    elif answer.fields.get("content-type", "").startswith("text/plain"):
+        assert answer.status in (404, 505) and answer.body, answer
+    else:
+        assert error_of(answer), answer
 
 
 def drive(wire, raw, statuses, end, bytewise=False):
@@ -98,7 +114,7 @@ def drive(wire, raw, statuses, end, bytewise=False):
     for wanted in statuses.split(","):
         answer = wire.answer(method)
         assert str(answer.status) in wanted.split("/"), answer
-        check_shape(answer, method)
+        check_shape(answer, method, b" " + FLEET in raw[:99])
     if end == "close":
         assert wire.is_closed_by_server(), "more came instead of the end"
     elif end == "stay":

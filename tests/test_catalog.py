@@ -73,3 +73,29 @@ def test_protos_and_openapi_are_open(shared):
     assert shared.request("GET", "/protos/no/such.proto", token=None).status == 404
     document = json.loads(shared.request("GET", "/openapi.json", token=None).body)
     assert document["openapi"].startswith("3.")
+
+
+FLEET = ["collector.v1.CollectorService", "pipeline.v1.PipelineService", "tenant.v1.TenantService",
+         "muster.v1.FleetService"]
+
+
+@pytest.mark.parametrize("service", FLEET)
+def test_the_fleets_services_are_told_of_everywhere(shared, service):
+    answer, = reflect(shared.port(), REFLECTION[0], LIST_SERVICES)
+    assert service.encode() in answer
+    answer, = reflect(shared.port(), REFLECTION[1], b"\x22" + bytes([len(service)])
+                      + service.encode())
+    assert service.rpartition(".")[2].encode() in answer
+    assert check(shared.port(), service) == b"\x08\x01"
+    package, _, _ = service.rpartition(".")
+    listed = shared.request("GET", "/protos", token=None).body.decode().split()
+    files = [f for f in listed if f.startswith(package.replace(".", "/") + "/")]
+    assert files
+    texts = [shared.request("GET", "/protos/" + f, token=None).body.decode() for f in files]
+    assert any(f"service {service.rpartition('.')[2]} " in t for t in texts)
+
+
+def test_what_is_only_stored_is_not_told(shared):
+    """The store's own messages are nobody's interface."""
+    answer, = reflect(shared.port(), REFLECTION[0], LIST_SERVICES)
+    assert b"muster.store" not in answer

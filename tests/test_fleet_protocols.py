@@ -177,7 +177,7 @@ def raw(shared, method, path, body=None, head=()):
 ])
 @pytest.mark.parametrize("path", [GET_CONFIG, PIPELINES + "ListPipelines"])
 def test_media_types(fleet, path, media, accepted):
-    body = b'{"id":"c"}' if "son" in media.lower() else b"\x0a\x01c"
+    body = b'{"id":"c"}' if "son" in media.lower() else b"\x0a\x01c"[:3 * (path == GET_CONFIG)]
     answer = fleet.http("POST", path, body, [f"Content-Type: {media}"])
     if accepted:
         assert answer.status == 200, answer
@@ -215,10 +215,9 @@ def test_a_path_that_is_no_method_is_404(shared, path):
     assert not answer.body.startswith(b"{") or "code" not in answer.json(), answer
 
 
-@pytest.mark.parametrize("method", sorted(SERVICE_OF))
+@pytest.mark.parametrize("method", sorted(m for m, path in SERVICE_OF.items()
+                                          if not path.startswith("/muster")))
 def test_only_config_can_be_got(shared, method):
-    if SERVICE_OF[method].startswith("/muster"):
-        pytest.skip("not the vendor's")
     answer = raw(shared, "GET", SERVICE_OF[method] + method + "?encoding=json&message=%7B%7D")
     if method == "GetConfig":
         assert answer.status == 401, answer
@@ -260,7 +259,7 @@ def test_connect_timeout(fleet, text, fine):
 
 
 def test_compression(fleet):
-    fleet.create("c", name="n" * 3000)
+    fleet.create("c", remoteAttributes={f"key{n}": "v" * 100 for n in range(50)})
     packed = gzip.compress(b'{"id":"c"}')
     answer = fleet.post("GetCollector", packed, ["Content-Encoding: gzip"])
     assert answer.status == 200 and answer.fields["accept-encoding"] == "gzip"
@@ -268,7 +267,7 @@ def test_compression(fleet):
         assert json.loads(gzip.decompress(answer.body))["id"] == "c"
     answer = fleet.post("GetCollector", {"id": "c"}, ["Accept-Encoding: br, gzip"])
     assert answer.fields["content-encoding"] == "gzip"
-    assert json.loads(gzip.decompress(answer.body))["name"] == "n" * 3000
+    assert len(json.loads(gzip.decompress(answer.body))["remoteAttributes"]) == 50
     answer = fleet.post("GetCollector", {"id": "c"}, ["Accept-Encoding: br"])
     assert "content-encoding" not in answer.fields and answer.json()["id"] == "c"
 
@@ -420,12 +419,12 @@ def test_get_with_a_body_is_refused(fleet):
 
 def test_get_with_a_long_line(fleet):
     """Attributes as long as they may be: the line has more than 16 KiB."""
-    local = {f"{n:02}" + "\u20ac" * 98: "\u20ac" * 150 for n in range(16)}
+    local = {f"{n:02}" + "\u20ac" * 98: "\u20ac" * 150 for n in range(20)}
     text = json.dumps({"id": "c", "localAttributes": local}, ensure_ascii=False).encode()
     message = base64.urlsafe_b64encode(text).decode().rstrip("=")
     assert len(message) > 16 << 10
     assert get(fleet, encoding="json", base64="1", message=message).status == 200
-    assert len(fleet.collector("c")["localAttributes"]) == 17
+    assert len(fleet.collector("c")["localAttributes"]) == 21
 
 
 # --- TenantService: only JSON

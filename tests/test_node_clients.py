@@ -22,7 +22,9 @@ def installed():
     with open(PLACE / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # of test runs side by side
         for file in SOURCE.iterdir():
-            shutil.copyfile(file, PLACE / file.name)
+            there = PLACE / file.name
+            if not there.exists() or there.read_bytes() != file.read_bytes():  # one may be running
+                shutil.copyfile(file, there)
         stamp = PLACE / ".installed"
         wanted = (SOURCE / "package-lock.json").read_text()
         if not stamp.exists() or stamp.read_text() != wanted:
@@ -31,6 +33,19 @@ def installed():
             assert done.returncode == 0, done.stdout + done.stderr
             stamp.write_text(wanted)
     return PLACE
+
+
+def checked(script, checks, **more):
+    """Runs a script and looks at what it tells of its checks."""
+    done = subprocess.run(
+        ["node", *script.split()], cwd=installed(), capture_output=True, text=True,
+        timeout=PATIENCE, stdin=subprocess.DEVNULL,
+        env=environment(ECHO_DESCRIPTORS=str(DESCRIPTORS), **more))
+    assert done.returncode == 0, done.stderr
+    results = json.loads(done.stdout)
+    failed = [f"{r['name']}: {r['error']}" for r in results if r["error"]]
+    assert not failed, f"{len(failed)} of {len(results)}:\n" + "\n".join(failed[:10])
+    assert len(results) >= checks
 
 
 @pytest.fixture(scope="module")
@@ -43,16 +58,38 @@ def echo(tmp_path_factory, certificates):
     ("connect.mjs connect", 128), ("connect.mjs grpc", 64), ("connect.mjs grpc-web", 112),
     ("grpc.mjs", 36)])
 def test_clients_from_npm(echo, script, checks):
-    done = subprocess.run(
-        ["node", *script.split()], cwd=installed(), capture_output=True, text=True,
-        timeout=PATIENCE, stdin=subprocess.DEVNULL, env=environment(
-            ECHO_PORT=str(echo.port), ECHO_TLS_PORT=str(echo.tls_port),
-            ECHO_CA=str(echo.certificates.ca), ECHO_DESCRIPTORS=str(DESCRIPTORS)))
-    assert done.returncode == 0, done.stderr
-    results = json.loads(done.stdout)
-    failed = [f"{r['name']}: {r['error']}" for r in results if r["error"]]
-    assert not failed, f"{len(failed)} of {len(results)}:\n" + "\n".join(failed[:10])
-    assert len(results) >= checks
+    checked(script, checks, ECHO_PORT=str(echo.port), ECHO_TLS_PORT=str(echo.tls_port),
+            ECHO_CA=str(echo.certificates.ca))
+
+
+FLEET_PROTOS = ["muster/options.proto", "collector/v1/collector.proto",
+                "pipeline/v1/pipeline.proto", "tenant/v1/tenant.proto"]
+
+
+@pytest.fixture(scope="module")
+def generated():
+    """Code that protoc-gen-es makes of the fleet's .proto files, beside the scripts."""
+    place = installed() / "gen"
+    stamp = place / ".made"
+    wanted = "".join((ROOT / "proto" / name).read_text() for name in FLEET_PROTOS)
+    wanted += (SOURCE / "package-lock.json").read_text()
+    with open(PLACE / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        place.mkdir(exist_ok=True)
+        subprocess.run(["protoc", f"--plugin={PLACE}/node_modules/.bin/protoc-gen-es",
+                        f"--es_out={place}", "--es_opt=target=js",
+                        "--es_opt=import_extension=js", f"-I{ROOT}/proto", "-I/usr/include",
+                        *FLEET_PROTOS], check=True)
+        stamp.write_text(wanted)
+
+
+@pytest.mark.parametrize("protocol, checks", [("connect", 208), ("grpc", 104), ("grpc-web", 208)])
+def test_generated_code_drives_the_fleet(fleet, certificates, generated, protocol, checks):
+    checked(f"fleet.mjs {protocol}", checks, ECHO_PORT=str(fleet.server.port()),
+            ECHO_TLS_PORT=str(fleet.server.port("https")), ECHO_CA=str(certificates.ca),
+            FLEET_TENANT=fleet.tenant, FLEET_TOKEN=fleet.token, FLEET_AGENT=fleet.key("agent"))
 
 
 def test_the_lock_names_no_registry():

@@ -49,6 +49,29 @@ static int host_authenticate(struct rpc_host *host, const struct credential *cr,
     return known ? 0 : refuse(f);
 }
 
+/* The tenant comes by its number: a loop cannot ask the store for a name. One that does not exist
+ * is as good as an empty one, and nothing can be written to it. */
+static int host_act_for(struct rpc_host *host, struct str tenant, struct arena *a,
+                        struct caller *caller, struct fail *f)
+{
+    uint64_t id;
+
+    (void)host;
+    if (caller->role != ROLE_ADMIN || !str_eq(caller->tenant_name, STR(TENANT_DEFAULT)) ||
+        !caller_may(caller, SCOPE_TENANTS))
+        return fail_reason(f, CODE_PERMISSION_DENIED, "not_operator",
+                           "only an admin of the tenant \"default\" may act for other tenants");
+    if (str_to_u64(tenant, &id) < 0 || id == 0)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_tenant",
+                           "muster-tenant must be a tenant's number");
+    if (id == caller->tenant)
+        return 0;
+    caller->tenant = id;
+    caller->tenant_name = arena_printf(a, "#%llu", (unsigned long long)id);
+    caller->scopes &= ~SCOPES_OPERATOR;
+    return 0;
+}
+
 static int job_run(struct store_tx *tx, struct store_job *job, struct fail *f)
 {
     struct write_job *w = CONTAINER_OF(job, struct write_job, job);
@@ -84,6 +107,7 @@ static int host_confirm(struct rpc_host *host, const struct caller *caller, stru
 
 static const struct rpc_host_ops host_ops = {
     .authenticate = host_authenticate,
+    .act_for = host_act_for,
     .submit_write = host_submit_write,
     .confirm = host_confirm,
 };

@@ -127,7 +127,7 @@ static enum exit_code fetch(struct cli *cli, const struct args *args, struct jso
     if (!make_list(cli, args, token, &body, &code))
         return code;
 
-    struct client *client = fleet_client(cli, args, FLEET_READS, &code);
+    struct client *client = fleet_client(cli, args, &code);
 
     if (!client)
         return code;
@@ -262,7 +262,7 @@ static bool ask_about(struct cli *cli, const struct args *args, struct str path,
         *code = cli_fail(cli, EXIT_CODE_USAGE, "that is not an agent's id");
         return false;
     }
-    client = fleet_client(cli, args, FLEET_READS, code);
+    client = fleet_client(cli, args, code);
     if (!client)
         return false;
     *code = fleet_call(cli, client, path, &body, answer);
@@ -371,7 +371,7 @@ static enum exit_code run_watch(struct cli *cli, const struct cli_command *self,
     fleet_put_list(&writer, "matchers", matchers, count);
     json_obj_end(&writer);
 
-    struct client *client = fleet_client(cli, &args, FLEET_READS, &code);
+    struct client *client = fleet_client(cli, &args, &code);
 
     if (!client)
         return code;

@@ -195,6 +195,37 @@ static void operands_are_counted(void **state)
     assert_string_equal(f.message, "\"b\" is too much; usage: x A");
 }
 
+static void a_letter_stands_for_its_flag(void **state)
+{
+    static const struct args_flag lettered[] = {
+        {.name = "file", .kind = ARGS_LIST, .value = "FILE", .text = "What.", .letter = 'f'}};
+    char *argv[] = {(char[]){"-f"}, (char[]){"a"}, (char[]){"-fb"}, (char[]){"--file=c"},
+                    (char[]){"d"}};
+    struct args args;
+    struct buf out;
+    struct fail f;
+    size_t count;
+
+    (void)state;
+    assert_int_equal(args_parse(arena, lettered, 1, 5, argv, &args, &f), 0);
+
+    const char **list = args_list(arena, &args, "file", &count);
+
+    assert_int_equal(count, 3);
+    assert_string_equal(list[0], "a");
+    assert_string_equal(list[1], "b");
+    assert_string_equal(list[2], "c");
+    assert_string_equal(args.operands[0], "d");
+    assert_int_equal(args_parse(arena, lettered, 1, 1, argv, &args, &f), -1);
+    assert_string_equal(f.message, "--file needs a value: --file FILE");
+    buf_init_arena(&out, arena, 4096);
+    args_help(&out, lettered, 1);
+    buf_put_byte(&out, '\0');
+    assert_string_equal((const char *)out.data,
+                        "  -f, --file FILE (repeatable)\n"
+                        "        What.\n");
+}
+
 static void help_is_wrapped_and_indented(void **state)
 {
     struct buf out;
@@ -254,6 +285,7 @@ int main(void)
         TEST(missing_values_are_named),
         TEST(a_switch_takes_only_true_and_false),
         TEST(operands_are_counted),
+        TEST(a_letter_stands_for_its_flag),
         TEST(help_is_wrapped_and_indented),
         TEST(no_line_is_wider_than_eighty_columns),
     };

@@ -10,8 +10,6 @@
 #include <unistd.h>
 
 #include "codec/json.h"
-#include "codec/json_writer.h"
-#include "codec/rfc3339.h"
 #include "codec/url.h"
 
 #define ANSWER_MAX      ((size_t)64 << 20)
@@ -19,7 +17,6 @@
 #define CONNECT_SECONDS 5L
 #define CALL_SECONDS    120L
 #define STALL_SECONDS   120L
-#define LENT_SECONDS    86400 /* as long as a watch with it may last */
 
 const struct args_flag client_flags[CLIENT_FLAG_COUNT] = {
     {"data", ARGS_VALUE, "DIR",
@@ -140,13 +137,10 @@ struct client *client_new(struct cli *cli, const struct args *args, enum exit_co
     return c;
 }
 
-static void give_back(struct client *c);
-
 void client_free(struct client **c)
 {
     if (!*c)
         return;
-    give_back(*c);
     curl_easy_cleanup((*c)->curl);
     curl_global_cleanup();
     *c = NULL;
@@ -216,12 +210,9 @@ void client_prepare(struct client *c, struct str path, struct sink *sink, char *
         curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, c->socket);
         curl_easy_setopt(h, CURLOPT_PROXY, "");
     }
-
-    const char *token = c->lent_token ? c->lent_token : c->key;
-
-    if (token) {
+    if (c->key) {
         curl_easy_setopt(h, CURLOPT_HTTPAUTH, (long)CURLAUTH_BEARER);
-        curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, token);
+        curl_easy_setopt(h, CURLOPT_XOAUTH2_BEARER, c->key);
     }
     if (c->ca)
         curl_easy_setopt(h, CURLOPT_CAINFO, c->ca);
@@ -291,12 +282,14 @@ enum exit_code client_refused(struct client *c, long status, struct str body)
                     request.len ? " [request " : "", STR_ARG(request), request.len ? "]" : "");
 }
 
-struct curl_slist *client_headers(struct str body, const char *type)
+struct curl_slist *client_headers(const struct client *c, struct str body, const char *type)
 {
     struct curl_slist *headers = NULL;
 
     headers = curl_slist_append(headers, body.len > 0 ? type : "Content-Type:");
     headers = curl_slist_append(headers, "Accept: application/json");
+    if (c->tenant)
+        headers = curl_slist_append(headers, c->tenant);
     return curl_slist_append(headers, "Expect:");
 }
 
@@ -315,7 +308,7 @@ static enum exit_code call(struct client *c, const char *method, struct str path
     static const struct json_limits limits = {.bytes = ANSWER_MAX, .nodes = 10000000};
     struct sink sink = {.curl = c->curl, .fd = -1};
     char error[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = client_headers(body, "Content-Type: application/json");
+    struct curl_slist *headers = client_headers(c, body, "Content-Type: application/json");
     struct fail f;
     long status = 0;
 
@@ -446,76 +439,29 @@ enum exit_code client_download(struct client *c, struct str path, int fd, uint64
 
 /* ---- another tenant ---- */
 
-/* Best effort: what is not given back ends by itself. */
-static void give_back(struct client *c)
+enum exit_code client_use_tenant(struct client *c, const char *name)
 {
-    struct sink sink = {.curl = c->curl, .fd = -1};
-    char error[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers;
+    struct json_value *tenant = NULL;
     struct buf path;
-
-    if (!c->lent_token)
-        return;
-    c->lent_token = NULL;
-    buf_init_arena(&path, c->cli->arena, PATH_BYTES_MAX);
-    buf_put_str(&path, STR("/admin/v1/keys/"));
-    url_put_encoded(&path, c->lent_id);
-    buf_put_str(&path, STR("?tenant="));
-    url_put_encoded(&path, c->lent_tenant);
-    buf_init_arena(&sink.memory, c->cli->arena, CLIENT_ERROR_MAX);
-    client_prepare(c, buf_str(&path), &sink, error);
-    headers = client_headers(STR(""), NULL);
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CONNECT_SECONDS);
-    curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
-    client_put_body(c, "DELETE", STR(""));
-    IGNORE(curl_easy_perform(c->curl));
-    curl_slist_free_all(headers);
-}
-
-static struct str lend_request(struct client *c, const char *tenant, const char *role,
-                               const char *const *scopes)
-{
-    struct cli *cli = c->cli;
-    int64_t end_us = clock_wall_us(cli->clock) + INT64_C(1000000) * LENT_SECONDS;
-    struct json_writer w;
-    struct buf body;
-
-    buf_init_arena(&body, cli->arena, 65536);
-    json_writer_init(&w, &body);
-    json_obj_begin(&w);
-    json_key_str(&w, STR("tenant"), str_of(tenant));
-    json_key_str(&w, STR("role"), str_of(role));
-    json_key_str(&w, STR("label"), arena_printf(cli->arena, "muster %s", cli->name));
-    json_key_str(&w, STR("expires"), rfc3339_us(cli->arena, end_us, RFC3339_SECONDS));
-    json_key(&w, STR("scopes"));
-    json_arr_begin(&w);
-    for (; *scopes; scopes++)
-        json_str(&w, str_of(*scopes));
-    json_arr_end(&w);
-    json_obj_end(&w);
-    return buf_str(&body);
-}
-
-enum exit_code client_use_tenant(struct client *c, const char *tenant, const char *role,
-                                 const char *const *scopes)
-{
-    struct json_value *made = NULL;
-    struct str token = {0};
     struct fail f;
+    uint64_t id;
 
-    if (!tenant)
+    if (!name)
         return EXIT_CODE_OK;
+    buf_init_arena(&path, c->cli->arena, PATH_BYTES_MAX);
+    buf_put_str(&path, STR("/admin/v1/tenants/"));
+    url_put_encoded(&path, str_of(name));
+    if (path.overflow || name[0] == '\0')
+        return cli_fail(c->cli, EXIT_CODE_USAGE, "that is not a tenant's name");
 
-    enum exit_code code =
-        client_call(c, "POST", STR("/admin/v1/keys"), lend_request(c, tenant, role, scopes), &made);
+    enum exit_code code = client_call(c, "GET", buf_str(&path), STR(""), &tenant);
 
     if (code != EXIT_CODE_OK)
         return code;
-    if (json_get_str(made, "token", &token, &f) != 1 ||
-        json_get_str(made, "id", &c->lent_id, &f) != 1)
+    if (json_get_u64(tenant, "id", &id, &f) != 1)
         return cli_fail(c->cli, EXIT_CODE_FAILURE,
-                        "the server does not tell what it made; is it a Muster server?");
-    c->lent_token = arena_cstr(c->cli->arena, token);
-    c->lent_tenant = str_of(tenant);
+                        "the server does not tell the tenant's number; is it a Muster server?");
+    c->tenant = arena_cstr(
+        c->cli->arena, arena_printf(c->cli->arena, "Muster-Tenant: %llu", (unsigned long long)id));
     return EXIT_CODE_OK;
 }

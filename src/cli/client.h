@@ -51,11 +51,8 @@ enum exit_code client_watch(struct client *c, struct str path, struct str body,
                             bool (*take)(void *arg, const struct json_value *message), void *arg)
     MUST_CHECK;
 
-/* From now on speaks for that tenant: makes a key in it with that role and those scopes
- * (NULL-ended), which client_free() revokes and which ends by itself after a day. The caller must
- * be an operator. NULL: nothing to do. */
-enum exit_code client_use_tenant(struct client *c, const char *tenant, const char *role,
-                                 const char *const *scopes) MUST_CHECK;
+/* From now on acts for the tenant of that name, which only operators may. NULL: nothing to do. */
+enum exit_code client_use_tenant(struct client *c, const char *name) MUST_CHECK;
 
 /* The directory whose server is meant, or NULL when it is reached by a URL. */
 const char *client_data_dir(const struct client *c);

@@ -18,10 +18,7 @@ struct client {
     const char *key;
     const char *ca;
 
-    /* Another tenant's key, made for this process: see client_use_tenant(). */
-    const char *lent_token;
-    struct str lent_id;
-    struct str lent_tenant;
+    const char *tenant; /* a header: for whom an operator acts; NULL: himself */
 };
 
 /* Where an answer goes: memory, or a file as long as the status is a success. */
@@ -37,7 +34,7 @@ struct sink {
 void client_prepare(struct client *c, struct str path, struct sink *sink, char *error);
 
 /* To be freed by curl_slist_free_all(). `type` is the whole field, used when there is a body. */
-struct curl_slist *client_headers(struct str body, const char *type);
+struct curl_slist *client_headers(const struct client *c, struct str body, const char *type);
 void client_put_body(struct client *c, const char *method, struct str body);
 
 /* The server did not answer, or answered with a failure: print why. */

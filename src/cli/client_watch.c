@@ -140,7 +140,7 @@ enum exit_code client_watch(struct client *c, struct str path, struct str body,
     struct watch w = {.client = c, .take = take, .arg = arg, .code = EXIT_CODE_OK};
     struct sink unused = {.curl = c->curl, .fd = -1};
     char error[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = client_headers(body, "Content-Type: " STREAM_TYPE);
+    struct curl_slist *headers = client_headers(c, body, "Content-Type: " STREAM_TYPE);
     struct buf framed;
 
     buf_init_arena(&framed, c->cli->arena, FRAME_BYTES_MAX);

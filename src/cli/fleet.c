@@ -3,19 +3,13 @@
 
 #include <string.h>
 
-struct client *fleet_client(struct cli *cli, const struct args *args, enum fleet_access access,
-                            enum exit_code *code)
+struct client *fleet_client(struct cli *cli, const struct args *args, enum exit_code *code)
 {
-    static const char *const reads[] = {"collectors:read", "pipelines:read", NULL};
-    static const char *const writes[] = {"collectors:read", "pipelines:read", "pipelines:write",
-                                         NULL};
     struct client *client = client_new(cli, args, code);
 
     if (!client)
         return NULL;
-    *code = access == FLEET_READS
-                ? client_use_tenant(client, args_find(args, "tenant"), "viewer", reads)
-                : client_use_tenant(client, args_find(args, "tenant"), "editor", writes);
+    *code = client_use_tenant(client, args_find(args, "tenant"));
     if (*code != EXIT_CODE_OK)
         client_free(&client);
     return client;

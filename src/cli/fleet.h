@@ -17,18 +17,12 @@
 #define TENANT_FLAG                                                                                \
     {                                                                                              \
         "tenant", ARGS_VALUE, "NAME",                                                              \
-            "Whose; the caller's own tenant when not given. For operators: works through a key "   \
-            "of that tenant that is made for the moment."                                          \
+            "Whose; the caller's own tenant when not given. Others are for operators."             \
     }
 
-enum fleet_access {
-    FLEET_READS,
-    FLEET_WRITES,
-};
-
 /* As client_new(), for the tenant that --tenant names. */
-struct client *fleet_client(struct cli *cli, const struct args *args, enum fleet_access access,
-                            enum exit_code *code) MUST_CHECK;
+struct client *fleet_client(struct cli *cli, const struct args *args, enum exit_code *code)
+    MUST_CHECK;
 
 /* client_call() of one method, such as STR(FLEET_SERVICE "ListAgents"). The answer is never NULL
  * when the code is OK. */

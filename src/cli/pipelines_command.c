@@ -35,9 +35,9 @@ static bool begin(struct command *c, const struct cli_command *self, const struc
            output_is_json(c->cli, &c->args, &c->json, code);
 }
 
-static bool reach(struct command *c, enum fleet_access access, enum exit_code *code)
+static bool reach(struct command *c, enum exit_code *code)
 {
-    c->client = fleet_client(c->cli, &c->args, access, code);
+    c->client = fleet_client(c->cli, &c->args, code);
     return c->client != NULL;
 }
 
@@ -169,7 +169,7 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
     if (!put_matching(&c, &w, &code))
         return code;
     json_obj_end(&w);
-    if (!reach(&c, FLEET_READS, &code))
+    if (!reach(&c, &code))
         return code;
     code = fleet_call(cli, c.client, STR(PIPELINE_SERVICE "ListPipelines"), &body, &answer);
     client_free(&c.client);
@@ -196,8 +196,7 @@ static enum exit_code run_get(struct cli *cli, const struct cli_command *self, i
     enum exit_code code;
     struct json_value *pipeline = NULL, *row = json_new_object(cli->arena);
 
-    if (!begin(&c, self, own, COUNTOF(own), 1, 1, argc, argv, &code) ||
-        !reach(&c, FLEET_READS, &code))
+    if (!begin(&c, self, own, COUNTOF(own), 1, 1, argc, argv, &code) || !reach(&c, &code))
         return code;
     code = find(&c, str_of(c.args.operands[0]), &pipeline);
     client_free(&c.client);
@@ -316,12 +315,11 @@ static enum exit_code print_changes(struct command *c, const struct change *chan
 }
 
 /* Files and what is stored of them. False: *code is how to end; the client is open when true. */
-static bool load(struct command *c, enum fleet_access access, struct change **changes,
-                 size_t *count, enum exit_code *code)
+static bool load(struct command *c, struct change **changes, size_t *count, enum exit_code *code)
 {
     struct pipeline_file *files = NULL;
 
-    if (!pipeline_files_read(c->cli, &c->args, &files, count, code) || !reach(c, access, code))
+    if (!pipeline_files_read(c->cli, &c->args, &files, count, code) || !reach(c, code))
         return false;
     *changes = arena_new_array(c->cli->arena, struct change, *count);
     *code = compare(c, files, *count, *changes);
@@ -347,7 +345,7 @@ static enum exit_code run_apply(struct cli *cli, const struct cli_command *self,
     size_t count = 0;
 
     if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, FLEET_WRITES, &changes, &count, &code))
+        !load(&c, &changes, &count, &code))
         return code;
     code = write_changes(&c, changes, count);
     client_free(&c.client);
@@ -367,7 +365,7 @@ static enum exit_code run_diff(struct cli *cli, const struct cli_command *self, 
     struct buf out;
 
     if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, FLEET_READS, &changes, &count, &code))
+        !load(&c, &changes, &count, &code))
         return code;
     client_free(&c.client);
     buf_init_arena(&out, cli->arena, DIFF_BYTES);
@@ -420,8 +418,7 @@ static enum exit_code run_delete(struct cli *cli, const struct cli_command *self
     struct json_value *gone = json_new_object(cli->arena), *names = json_new_array(cli->arena);
     struct buf out;
 
-    if (!begin(&c, self, own, COUNTOF(own), 1, FILES_MAX, argc, argv, &code) ||
-        !reach(&c, FLEET_WRITES, &code))
+    if (!begin(&c, self, own, COUNTOF(own), 1, FILES_MAX, argc, argv, &code) || !reach(&c, &code))
         return code;
     code = delete_all(&c, c.args.operands, c.args.operand_count);
     client_free(&c.client);
@@ -490,8 +487,7 @@ static enum exit_code run_revisions(struct cli *cli, const struct cli_command *s
     enum exit_code code;
     struct json_value *answer = NULL;
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, 1, argc, argv, &code) ||
-        !reach(&c, FLEET_READS, &code))
+    if (!begin(&c, self, own, COUNTOF(own), 0, 1, argc, argv, &code) || !reach(&c, &code))
         return code;
     code = ask_revisions(&c, &answer);
     client_free(&c.client);
@@ -569,7 +565,7 @@ static enum exit_code run_preview(struct cli *cli, const struct cli_command *sel
     size_t count = 0;
 
     if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, FLEET_READS, &changes, &count, &code))
+        !load(&c, &changes, &count, &code))
         return code;
     code = count == 1
                ? ask_preview(&c, &changes[0], &answer)
@@ -588,7 +584,7 @@ const struct cli_command pipeline_commands[PIPELINE_COMMAND_COUNT] = {
      .run = run_get},
     {.name = "apply",
      .usage = "-f FILE... [flags]",
-     .text = "Creates or replaces the pipelines in the files, by name; nothing is written when the "
+     .text = "Creates or replaces the pipelines in the files, by name. Nothing is written when the "
              "server refuses one of them.",
      .run = run_apply},
     {.name = "delete",

@@ -381,23 +381,25 @@ static int parse_name(struct parser *p, struct str *name, bool *dotted)
     return 0;
 }
 
+/* What stands between the quotes must be an identifier as it is: escapes make none. */
 static int parse_label(struct parser *p, struct alloy_statement *s)
 {
     struct alloy_token *t = &p->lexer.token;
+    struct str cut = str_first(t->text, 60);
 
     if (t->kind == TOKEN_IDENT)
         return refuse(p, "\"=\", \"{\" or a label in double quotes");
     if (t->kind != TOKEN_STRING)
         return 0;
-    if (t->value.len > 0 && !alloy_is_identifier(t->value))
+    s->label = str_make(t->text.p + 1, t->text.len - 2);
+    s->has_label = s->label.len > 0;
+    s->label_pos = t->pos;
+    cut.len = utf8_valid_len(cut);
+    if (s->has_label && !alloy_is_identifier(s->label))
         return alloy_lex_refuse(&p->lexer, t->pos,
                                 "the label of a block must be an identifier (letters, digits and "
                                 "\"_\", no digit first), found %.*s%s",
-                                STR_ARG(str_first(t->text, utf8_valid_len(str_first(t->text, 60)))),
-                                t->text.len > 60 ? "..." : "");
-    s->has_label = t->value.len > 0;
-    s->label = t->value;
-    s->label_pos = t->pos;
+                                STR_ARG(cut), cut.len < t->text.len ? "..." : "");
     return next(p);
 }
 

@@ -309,6 +309,9 @@ static void what_is_refused_says_where_and_why(void **state)
         {"a \"1\" {}",
          "line 1, column 3: the label of a block must be an identifier (letters, "
          "digits and \"_\", no digit first), found \"1\""},
+        {"a \"\\u0061\" {}",
+         "line 1, column 3: the label of a block must be an identifier "
+         "(letters, digits and \"_\", no digit first), found \"\\u0061\""},
         {"a \"null\" {}",
          "line 1, column 3: the label of a block must be an identifier (letters, "
          "digits and \"_\", no digit first), found \"null\""},
@@ -454,6 +457,12 @@ static void blocks_nest_only_so_deep(void **state)
         buf_put_str(&b, STR("a {\n"));
     assert_int_equal(alloy_parse(*state, buf_str(&b), &body, &f), -1);
     assert_string_equal(f.message, "line 65, column 3: this nests deeper than 64 levels");
+}
+
+static void nesting_that_has_ended_does_not_count(void **state)
+{
+    parse(*state, repeat(*state, "", "1", "\nb = [[-1 + (!2 ^ 3)], {c = f(a[0])}]", 100));
+    parse(*state, repeat(*state, "", "1", "\nb { c { d = -1 } }", 100));
 }
 
 static void long_chains_need_no_depth(void **state)
@@ -699,6 +708,7 @@ int main(void)
         CASE(long_words_are_cut_in_messages),
         CASE(nesting_has_an_end),
         CASE(blocks_nest_only_so_deep),
+        CASE(nesting_that_has_ended_does_not_count),
         CASE(long_chains_need_no_depth),
         CASE(the_number_of_values_has_an_end),
         CASE(the_text_has_a_longest_length),

@@ -196,7 +196,10 @@ static void a_pattern_too_large_is_refused(void **state)
     assert_int_equal(regex_compile(STR("((a{100}){100}){100}"), REGEX_ANCHORED, &r, &f), -1);
     assert_int_equal(regex_compile(STR("(\\pL{100}){9}"), REGEX_ANCHORED, &r, &f), -1);
     assert_string_equal(f.reason, "bad_pattern");
-    assert_int_equal(regex_compile(STR("(ab?){900}"), REGEX_ANCHORED, &r, &f), 0);
+    assert_int_equal(regex_compile(STR("\\pL{10}"), REGEX_ANCHORED, &r, &f), -1);
+    assert_non_null(strstr(f.message, "repetitions"));
+    assert_int_equal(regex_compile(STR("\\pL{5}|(ab?){900}"), REGEX_ANCHORED, &r, &f), -1);
+    assert_int_equal(regex_compile(STR("\\pL{5}|(ab?){100}"), REGEX_ANCHORED, &r, &f), 0);
     regex_free(&r);
 }
 

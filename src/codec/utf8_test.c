@@ -22,6 +22,8 @@ static void every_code_point_but_surrogates_is_valid(void **state)
             fail_msg("U+%04X", c);
         if (!surrogate && utf8_char_len(s) != s.len)
             fail_msg("length of U+%04X", c);
+        if (!surrogate && utf8_decode(s, s.len) != c)
+            fail_msg("value of U+%04X", c);
     }
 }
 

@@ -13,6 +13,8 @@
 #include "base/map.h"
 #include "codec/utf8.h"
 
+#define TAGS_MAX 64
+
 struct anchor {
     bool open; /* its node has not ended yet */
 };
@@ -220,16 +222,36 @@ static int read_events(struct reader *r)
     return 0;
 }
 
+/* libyaml compares each with all before it, and with each tag that follows. */
+static int check_directives(struct reader *r)
+{
+    struct str rest = r->text;
+    unsigned count = 0;
+    const char *found;
+
+    while (rest.len > 0 && (found = memmem(rest.p, rest.len, "%TAG", 4))) {
+        size_t at = (size_t)(found - r->text.p);
+
+        if (++count > TAGS_MAX)
+            return refuse(r, mark_of(r->text, at), "the text has too many %TAG directives");
+        rest = str_skip(r->text, at + 4);
+    }
+    return 0;
+}
+
 int yaml_check(struct arena *a, struct str text, struct fail *f)
 {
     struct reader r = {.arena = a, .fail = f, .text = text};
-    size_t valid = utf8_valid_len(text);
+    size_t valid;
     int result;
 
     if (text.len > YAML_MAX_BYTES)
         return refuse(&r, (yaml_mark_t){0}, "the text is too long");
+    valid = utf8_valid_len(text);
     if (valid < text.len)
         return refuse(&r, mark_of(text, valid), "this is not valid UTF-8");
+    if (check_directives(&r) < 0)
+        return -1;
     if (!yaml_parser_initialize(&r.parser))
         abort();
     yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);

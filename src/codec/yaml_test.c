@@ -212,6 +212,20 @@ static void the_number_of_values_has_an_end(void **state)
     assert_non_null(strstr(f.message, "the text has too many values"));
 }
 
+static void directives_are_few(void **state)
+{
+    struct buf b;
+
+    buf_init_arena(&b, *state, 1 << 20);
+    for (int i = 0; i < 65; i++) {
+        if (i == 64)
+            assert_good(*state, arena_printf(*state, "%.*s---\na: 1\n", STR_ARG(buf_str(&b))));
+        buf_printf(&b, "%%TAG !%x! x\n", (unsigned)i);
+    }
+    buf_put_str(&b, STR("---\na: 1\n"));
+    assert_refused(*state, buf_str(&b), "line 65, column 1: the text has too many %TAG directives");
+}
+
 static void the_text_has_a_longest_length(void **state)
 {
     char byte = ' ';
@@ -228,7 +242,8 @@ int main(void)
         CASE(configurations_are_accepted),         CASE(aliases_may_refer_to_what_came_before),
         CASE(aliases_of_aliases_are_not_expanded), CASE(what_is_refused_says_where_and_why),
         CASE(what_the_grammar_refuses_says_where), CASE(nesting_has_an_end),
-        CASE(the_number_of_values_has_an_end),     CASE(the_text_has_a_longest_length),
+        CASE(the_number_of_values_has_an_end),     CASE(directives_are_few),
+        CASE(the_text_has_a_longest_length),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

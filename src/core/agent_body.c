@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Agents between row and struct. Declared in agent.h. Pure. */
-#include <sodium.h>
-
+#include "codec/sha256.h"
 #include "core/agent.h"
 #include "proto/muster_store_v1_rows.pb.h"
 
-_Static_assert(TEXT_HASH_LEN == crypto_hash_sha256_BYTES, "it is SHA-256");
+_Static_assert(TEXT_HASH_LEN == SHA256_LEN, "it is SHA-256");
 
 struct text_ref text_ref_of(struct str text)
 {
     struct text_ref ref = {.set = text.len > 0};
 
     if (ref.set)
-        crypto_hash_sha256(ref.hash, (const unsigned char *)text.p, text.len);
+        sha256(text, ref.hash);
     return ref;
 }
 

@@ -94,7 +94,10 @@ uint32_t shard_find(const struct shard *s, uint32_t hash, struct str id)
     uint32_t record;
 
     while (hash_index_next(&s->ids, hash, &at, &record)) {
-        if (str_eq(record_id(shard_record(s, record)), id))
+        const struct record *r = shard_record(s, record);
+
+        __builtin_prefetch(&r->choice);
+        if (str_eq(record_id(r), id))
             return record;
     }
     return RECORD_NONE;

@@ -20,19 +20,31 @@ static size_t hash_bytes(unsigned flags)
            TEXT_HASH_LEN;
 }
 
-static const char *record_text(const struct record *r)
-{
-    return (const char *)(r->body->pairs + r->local_count + r->remote_count) + hash_bytes(r->flags);
-}
-
 struct str record_id(const struct record *r)
 {
-    return (struct str){record_text(r), r->id_len};
+    return str_make(r->body->pairs + r->local_count + r->remote_count, r->id_len);
 }
 
 struct str record_name(const struct record *r)
 {
-    return (struct str){record_text(r) + r->id_len, r->name_len};
+    struct str id = record_id(r);
+
+    return (struct str){id.p + id.len, r->name_len};
+}
+
+static const char *tail_at(const struct record *r)
+{
+    struct str name = record_name(r);
+
+    return name.p + name.len;
+}
+
+struct record_tail record_tail(const struct record *r)
+{
+    struct record_tail tail;
+
+    memcpy(&tail, tail_at(r), sizeof(tail));
+    return tail;
 }
 
 static unsigned flags_of(const struct agent *agent)
@@ -75,15 +87,16 @@ struct record_body *record_body_new(const struct agent *agent, const uint32_t *l
     size_t extra_bytes = extras_bytes(agent);
     struct record_body *body;
 
+    struct record_tail tail = {row->tenant, row->created_us, row->updated_us, agent->status_us};
+
+    assert(row->ext_id.len <= UINT16_MAX && row->name.len <= UINT16_MAX &&
+           row->space.len <= UINT16_MAX && local_count <= UINT16_MAX &&
+           remote_count <= UINT16_MAX && agent->extra_count <= UINT16_MAX);
     *bytes = sizeof(*body) + (local_count + remote_count) * sizeof(body->pairs[0]) +
-             hash_bytes(flags_of(agent)) + row->ext_id.len + row->name.len + row->space.len +
-             extra_bytes;
+             row->ext_id.len + row->name.len + sizeof(tail) + hash_bytes(flags_of(agent)) +
+             row->space.len + extra_bytes;
     body = heap_alloc(*bytes);
     *body = (struct record_body){
-        .tenant = row->tenant,
-        .created_us = row->created_us,
-        .updated_us = row->updated_us,
-        .status_us = agent->status_us,
         .extra_bytes = (uint32_t)extra_bytes,
         .extra_count = (uint16_t)agent->extra_count,
         .space_len = (uint16_t)row->space.len,
@@ -93,12 +106,13 @@ struct record_body *record_body_new(const struct agent *agent, const uint32_t *l
 
     at = put_bytes(at, local, local_count * sizeof(*local));
     at = put_bytes(at, remote, remote_count * sizeof(*remote));
+    at = put_bytes(at, row->ext_id.p, row->ext_id.len);
+    at = put_bytes(at, row->name.p, row->name.len);
+    at = put_bytes(at, &tail, sizeof(tail));
     if (agent->status_error.set)
         at = put_bytes(at, agent->status_error.hash, TEXT_HASH_LEN);
     if (agent->effective_config.set)
         at = put_bytes(at, agent->effective_config.hash, TEXT_HASH_LEN);
-    at = put_bytes(at, row->ext_id.p, row->ext_id.len);
-    at = put_bytes(at, row->name.p, row->name.len);
     at = put_bytes(at, row->space.p, row->space.len);
     for (size_t i = 0; i < agent->extra_count; i++)
         at = put_str(put_str(at, agent->extras[i].key), agent->extras[i].value);
@@ -111,7 +125,8 @@ size_t record_body_bytes(const struct record *r)
     const struct record_body *body = r->body;
 
     return sizeof(*body) + (size_t)(r->local_count + r->remote_count) * sizeof(body->pairs[0]) +
-           hash_bytes(r->flags) + r->id_len + r->name_len + body->space_len + body->extra_bytes;
+           r->id_len + r->name_len + sizeof(struct record_tail) + hash_bytes(r->flags) +
+           body->space_len + body->extra_bytes;
 }
 
 void record_set(struct record *r, const struct agent *agent, struct record_body *body,
@@ -244,6 +259,8 @@ bool record_says(const struct attribute_index *x, const struct record *r, const 
 
     if (count < r->local_count || r->local_count > MATCHED_WORDS * 64u)
         return false;
+    for (size_t i = 0; i < r->local_count; i++) /* most likely one of them is nobody else's */
+        __builtin_prefetch(attribute_pair_at(x, pairs[i]));
     for (size_t i = 0; i < count; i++) {
         if (str_eq(local[i].key, STR(AGENT_ID_KEY)))
             continue;
@@ -362,41 +379,43 @@ static void copy_extras(const struct record *r, const char *at, struct arena *ar
     }
 }
 
-static void copy_hashes(const struct record *r, struct agent *out)
+static const char *copy_hash(const char *at, struct text_ref *out)
 {
-    const uint32_t *at = r->body->pairs + r->local_count + r->remote_count;
+    out->set = true;
+    memcpy(out->hash, at, TEXT_HASH_LEN);
+    return at + TEXT_HASH_LEN;
+}
 
-    if (r->flags & RECORD_STATUS_ERROR) {
-        out->status_error.set = true;
-        memcpy(out->status_error.hash, at, TEXT_HASH_LEN);
-        at += TEXT_HASH_LEN / sizeof(*at);
-    }
-    if (r->flags & RECORD_EFFECTIVE_CONFIG) {
-        out->effective_config.set = true;
-        memcpy(out->effective_config.hash, at, TEXT_HASH_LEN);
-    }
+/* What comes behind the tail. */
+static void copy_rest(const struct record *r, struct arena *arena, struct agent *out)
+{
+    const char *at = tail_at(r) + sizeof(struct record_tail);
+
+    if (r->flags & RECORD_STATUS_ERROR)
+        at = copy_hash(at, &out->status_error);
+    if (r->flags & RECORD_EFFECTIVE_CONFIG)
+        at = copy_hash(at, &out->effective_config);
+    out->row.space = arena_str(arena, str_make(at, r->body->space_len));
+    copy_extras(r, at + r->body->space_len, arena, out);
 }
 
 void record_copy(const struct attribute_index *x, const struct record *r, struct arena *arena,
                  struct pair_copier *copier, struct agent *out)
 {
-    const struct record_body *body = r->body;
-    struct str name = record_name(r);
-    struct str space = {name.p + name.len, body->space_len};
+    struct record_tail tail = record_tail(r);
 
     *out = (struct agent){
         .row =
             {
-                .tenant = body->tenant,
+                .tenant = tail.tenant,
                 .kind = COLLECTOR_AGENT,
                 .id = r->id,
-                .space = arena_str(arena, space),
                 .ext_id = arena_str(arena, record_id(r)),
-                .name = arena_str(arena, name),
+                .name = arena_str(arena, record_name(r)),
                 .unique_name = r->flags & RECORD_UNIQUE_NAME,
                 .revision = r->revision,
-                .created_us = body->created_us,
-                .updated_us = body->updated_us,
+                .created_us = tail.created_us,
+                .updated_us = tail.updated_us,
                 .last_seen_us = r->seen_us,
             },
         .type = (enum agent_type)r->type,
@@ -407,8 +426,7 @@ void record_copy(const struct attribute_index *x, const struct record *r, struct
         .registered = r->flags & RECORD_REGISTERED,
         .has_status = r->flags & RECORD_HAS_STATUS,
         .status = (enum agent_status)r->status,
-        .status_us = body->status_us,
+        .status_us = tail.status_us,
     };
-    copy_hashes(r, out);
-    copy_extras(r, space.p + space.len, arena, out);
+    copy_rest(r, arena, out);
 }

@@ -134,7 +134,7 @@ struct silence {
 static bool add_silent(void *arg, const struct record *r)
 {
     struct silence *q = arg;
-    int64_t seen_us = r->seen_us ? r->seen_us : r->body->created_us;
+    int64_t seen_us = r->seen_us ? r->seen_us : record_tail(r).created_us;
 
     if ((r->flags & RECORD_REGISTERED) && seen_us < q->before_us)
         q->ids[q->count++] = arena_str(q->arena, record_id(r));

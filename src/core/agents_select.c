@@ -456,6 +456,38 @@ void agents_each(struct agents *a, struct arena *arena, const struct matcher *m,
     free(f.found);
 }
 
+struct scan {
+    void (*fn)(void *arg, const struct agent *agent);
+    void *arg;
+};
+
+static void scan_one(void *arg, uint32_t slot, const struct record *r)
+{
+    const struct scan *scan = arg;
+    const struct agent agent = {
+        .row = {.id = r->id, .ext_id = record_id(r), .last_seen_us = r->seen_us},
+        .type = (enum agent_type)r->type,
+        .enabled = (r->flags & RECORD_ENABLED) != 0,
+        .inactive_us = r->inactive_us,
+        .has_status = (r->flags & RECORD_HAS_STATUS) != 0,
+        .status = (enum agent_status)r->status,
+    };
+
+    (void)slot;
+    scan->fn(scan->arg, &agent);
+}
+
+void agents_scan(struct agents *a, const struct matcher *m, size_t count,
+                 void (*fn)(void *arg, const struct agent *agent), void *arg)
+{
+    struct scan scan = {fn, arg};
+    struct pick k;
+
+    pick_init(&k, a, m, count);
+    each_picked(&k, scan_one, &scan);
+    pick_done(&k);
+}
+
 /* --- values in use --- */
 
 struct used {

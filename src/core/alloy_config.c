@@ -3,6 +3,8 @@
  * without another indentation: the lines of a raw string are part of its value. */
 #include "core/alloy_config.h"
 
+#include <string.h>
+
 #include "base/buf.h"
 #include "base/map.h"
 #include "codec/alloy.h"
@@ -173,19 +175,29 @@ struct writer {
     size_t attribute_count;
 };
 
-/* The key of an object. Agents take what stands between its quotes as it is, escapes included; so
- * a key with something to escape goes between backticks, unless it has one. */
+/* Text that stands for itself between backticks. */
+static bool is_raw(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.p[i] == '`' || s.p[i] == '\r' || s.p[i] == '\0')
+            return false;
+    }
+    return utf8_is_valid(s) && !memmem(s.p, s.len, "\xef\xbb\xbf", 3);
+}
+
+/* The key of an object. Agents take what stands between its quotes as it is, escapes included; so a
+ * key with something to escape goes between backticks, where that is possible. */
 static void put_key(struct buf *out, struct str key)
 {
-    bool plain = str_is_plain(key);
+    size_t before = out->len;
 
-    if (!plain && utf8_is_valid(key) && !utf8_has_control(key) && str_index(key, '`') < 0) {
-        buf_put_byte(out, '`');
-        buf_put_str(out, key);
-        buf_put_byte(out, '`');
-        return;
-    }
     alloy_quote(out, key);
+    if (out->len - before == key.len + 2 || !is_raw(key))
+        return;
+    out->len = before;
+    buf_put_byte(out, '`');
+    buf_put_str(out, key);
+    buf_put_byte(out, '`');
 }
 
 static void put_optional_argument(struct buf *out, const char *name)

@@ -323,6 +323,9 @@ static void keys_with_quotes_go_between_backticks(void **state)
         {STR_INIT("a`\"b"), STR_INIT("3")},
         {STR_INIT("a\\b\nc"), STR_INIT("4")},
         {STR_INIT("\xc3\xa4"), STR_INIT("\xc3\xa4")},
+        {STR_INIT("\xef\xbb\xbf"), STR_INIT("a mark")},
+        {STR_INIT("\"\xff"), STR_INIT("\xff")},
+        {STR_INIT("\"\r"), STR_INIT("\r")},
     };
     struct alloy_part part =
         part_of(*state, 1, "w", STR("a \"b\" { x = argument.attributes.value }"));
@@ -336,6 +339,7 @@ static void keys_with_quotes_go_between_backticks(void **state)
         assert_true(str_eq(object->items[i]->text, odd[i].value));
     }
     assert_non_null(memmem(text.p, text.len, "`a\"b` = \"1\"", 11));
+    assert_non_null(memmem(text.p, text.len, "\"\xc3\xa4\" = ", 7));
 }
 
 /* --- any pipelines --- */

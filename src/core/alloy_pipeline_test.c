@@ -178,6 +178,7 @@ static void a_mention_counts_by_its_form(void **state)
         {"argument.attributes.value[(\"k\")]", ATTRIBUTES_ALL},
         {"argument.attributes.value.k", ATTRIBUTES_ALL},
         {"argument.attributes.value", ATTRIBUTES_ALL},
+        {"argument.attributes.values[\"k\"]", ATTRIBUTES_ALL},
         {"argument.attributes", ATTRIBUTES_ALL},
         {"(argument.attributes.value)[\"k\"]", ATTRIBUTES_ALL},
         {"argument.attributes[\"value\"][\"k\"]", ATTRIBUTES_ALL},

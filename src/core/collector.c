@@ -70,8 +70,6 @@ static int taken(struct store_tx *tx, const struct collector *c, struct fail *f)
 {
     struct collector other;
 
-    if (tenant_check_id(tx, c->tenant, f) < 0)
-        return -1;
     if (c->unique_name && c->name.len > 0) {
         if (store_collector_get_name(tx, c->tenant, c->kind, c->name, &other, f) == 0) {
             IGNORE(fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
@@ -86,13 +84,14 @@ static int taken(struct store_tx *tx, const struct collector *c, struct fail *f)
     return fail_field(f, "id");
 }
 
-/* That the tenant exists is seen by the insertion itself: one statement less for each row. */
 int collector_insert(struct store_tx *tx, const struct caller *by, struct collector *c,
                      const char *event, struct fail *f)
 {
     char id[NUMBER_TEXT_MAX];
     struct collector row = *c;
 
+    if (tenant_check_id(tx, c->tenant, f) < 0)
+        return -1;
     row.id = store_next_id(tx);
     row.revision = 1;
     row.created_us = store_tx_now(tx);

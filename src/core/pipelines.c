@@ -6,10 +6,10 @@
 #include "core/pipelines.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/heap.h"
+#include "codec/sha256.h"
 #include "core/pipelines_internal.h"
 
 #define VARIANT_BYTES_DEFAULT ((size_t)64 << 20)
@@ -42,10 +42,7 @@ struct pipelines *pipelines_new(const struct pipelines_options *o)
     init_lock(&p->lock);
     pthread_mutex_init(&p->sets_lock, NULL);
     word_set(&p->number, 1);
-
-    struct str none = pipelines_none(p);
-
-    crypto_hash_sha256(p->none_hash, (const unsigned char *)none.p, none.len);
+    sha256(pipelines_none(p), p->none_hash);
     return p;
 }
 
@@ -150,35 +147,55 @@ static void release(struct pipelines *p, struct compiled *c)
         compiled_free(&c);
 }
 
+/* Returns what is not needed any more. */
+static struct compiled *withdraw(struct pipelines *p, int64_t id)
+{
+    struct compiled *c = pipelines_find(p, id);
+
+    if (!c)
+        return NULL;
+
+    size_t at = pipelines_index(p, id);
+    size_t count = word_get(&p->count) - 1;
+
+    memmove(&p->all[at], &p->all[at + 1], (count - at) * sizeof(*p->all));
+    word_set(&p->count, count);
+    compiled_leave(c, p->conditions);
+    record(p, id, true, true);
+    return c;
+}
+
+void pipelines_apply(struct pipelines *p, const struct pipelines_edit *edits, size_t count)
+{
+    struct compiled **all = heap_new_array(struct compiled *, count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (edits[i].row)
+            all[i] = compiled_new(edits[i].row, edits[i].fail);
+    }
+    pthread_rwlock_wrlock(&p->lock);
+    for (size_t i = 0; i < count; i++)
+        all[i] = all[i] ? publish(p, all[i]) : withdraw(p, edits[i].gone);
+    pthread_rwlock_unlock(&p->lock);
+    for (size_t i = 0; i < count; i++)
+        release(p, all[i]);
+    free(all);
+}
+
 int pipelines_put(struct pipelines *p, const struct pipeline *row, struct fail *f)
 {
-    struct compiled *c = compiled_new(row, f);
-    bool broken = c->broken;
+    struct fail why = {0};
 
-    pthread_rwlock_wrlock(&p->lock);
-    c = publish(p, c);
-    pthread_rwlock_unlock(&p->lock);
-    release(p, c);
-    return broken ? -1 : 0;
+    pipelines_apply(p, &(struct pipelines_edit){.row = row, .fail = &why}, 1);
+    if (why.code == CODE_OK)
+        return 0;
+    *f = why;
+    return -1;
 }
 
 void pipelines_remove(struct pipelines *p, int64_t id)
 {
-    pthread_rwlock_wrlock(&p->lock);
-
-    struct compiled *c = pipelines_find(p, id);
-
-    if (c) {
-        size_t at = pipelines_index(p, id);
-        size_t count = word_get(&p->count) - 1;
-
-        memmove(&p->all[at], &p->all[at + 1], (count - at) * sizeof(*p->all));
-        word_set(&p->count, count);
-        compiled_leave(c, p->conditions);
-        record(p, id, true, true);
-    }
-    pthread_rwlock_unlock(&p->lock);
-    release(p, c);
+    pipelines_apply(p, &(struct pipelines_edit){.gone = id}, 1);
 }
 
 size_t pipelines_count(const struct pipelines *p)

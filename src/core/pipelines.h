@@ -20,19 +20,36 @@ struct pipelines;
 struct pipeline_set;
 
 struct pipelines_options {
-    bool empty_matches_all; /* a pipeline without matchers goes to every agent, not to none */
-    bool
-        disabled_is_empty; /* an agent that is disabled or has no pipeline gets "", not a comment */
-    size_t variant_bytes;  /* of texts rendered for attribute values that are kept; 0: 64 MiB */
+    /* A pipeline without matchers goes to every agent, not to none. */
+    bool empty_matches_all;
+
+    /* An agent that is disabled or has no pipeline gets "", not a comment. */
+    bool disabled_is_empty;
+
+    size_t variant_bytes; /* of texts that are kept, for sets and for attribute values; 0: 64 MiB */
 };
 
 struct pipelines *pipelines_new(const struct pipelines_options *o) RETURNS_NONNULL;
+
+/* With every set, also those that choices still name: these are good for nothing then. */
 void pipelines_free(struct pipelines **p);
 
-/* Copies and compiles. A stored pipeline that no longer compiles (a limit became tighter) is kept
- * but selected by nobody; *f says why then, and the result is -1. */
+/* Copies and compiles, before it takes any lock; what is stored already changes nothing. A stored
+ * pipeline that no longer compiles (a limit became tighter) is kept but selected by nobody; *f says
+ * why then, and the result is -1. */
 int pipelines_put(struct pipelines *p, const struct pipeline *row, struct fail *f) MUST_CHECK;
 void pipelines_remove(struct pipelines *p, int64_t id);
+
+/* One pipeline that is put, or that goes. */
+struct pipelines_edit {
+    const struct pipeline *row; /* NULL: `gone` goes */
+    int64_t gone;
+    struct fail *fail; /* of a row; CODE_OK where it compiles */
+};
+
+/* All of them at one moment: nobody is given a selection that has seen some and not the others. In
+ * the order of the edits. */
+void pipelines_apply(struct pipelines *p, const struct pipelines_edit *edits, size_t count);
 size_t pipelines_count(const struct pipelines *p);
 
 /* --- what an agent gets --- */

@@ -65,6 +65,7 @@ static int read_contents(struct compiled *c, struct fail *f)
     if (result == 0) {
         facts.keys = copy_strings(c->arena, facts.keys, facts.key_count);
         facts.exports = copy_strings(c->arena, facts.exports, facts.export_count);
+        facts.exporters = copy_strings(c->arena, facts.exporters, facts.exporter_count);
         c->facts = facts;
     }
     arena_free(&scratch);
@@ -93,6 +94,7 @@ struct compiled *compiled_new(const struct pipeline *row, struct fail *f)
     c->id = row->id;
     c->name = arena_str(c->arena, row->name);
     c->enabled = row->enabled;
+    f->code = CODE_OK;
     c->broken = compile(c, row->body, f) < 0;
     return c;
 }

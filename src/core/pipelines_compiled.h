@@ -28,7 +28,8 @@ struct compiled {
     struct arena *arena;
 };
 
-/* With one reference. Of a row that does not compile comes a broken pipeline, and *f says why. */
+/* With one reference. Of a row that does not compile comes a broken pipeline, and *f says why;
+ * otherwise its code is CODE_OK. */
 struct compiled *compiled_new(const struct pipeline *row, struct fail *f) RETURNS_NONNULL;
 void compiled_free(struct compiled **c);
 

@@ -110,4 +110,45 @@ static inline uint64_t dice_roll(struct dice *d, uint64_t sides)
     return (z ^ (z >> 31)) % sides;
 }
 
+#define PLAIN  "prometheus.exporter.self \"me\" { }\n"
+#define OTHER  "prometheus.exporter.unix \"me\" { }\n"
+#define BY_ENV "discovery.http \"d\" {\n  url = argument.attributes.value[\"env\"]\n}\n"
+#define BY_ALL "discovery.http \"d\" {\n  url = to_json(argument.attributes.value)\n}\n"
+
+struct fixture {
+    struct pipelines *p;
+    struct arena *a;
+};
+
+static inline void set_up_with(struct fixture *x, const struct pipelines_options *o)
+{
+    x->p = pipelines_new(o);
+    x->a = arena_new(4096);
+}
+
+static inline void set_up(struct fixture *x)
+{
+    set_up_with(x, &(struct pipelines_options){0});
+}
+
+static inline void tear_down(struct fixture *x)
+{
+    pipelines_free(&x->p);
+    assert_null(x->p);
+    arena_free(&x->a);
+}
+
+static inline struct str text_for(struct fixture *x, const struct agent_view *v)
+{
+    struct rendered r = {0};
+
+    pipelines_render(x->p, v, x->a, NULL, &r);
+    return r.content;
+}
+
+static inline bool mentions(struct str text, const char *word)
+{
+    return memmem(text.p, text.len, word, strlen(word)) != NULL;
+}
+
 #endif

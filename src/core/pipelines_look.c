@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Looking at pipelines without remembering anything: why an agent gets one or not, what it would
  * get; and some pipelines held together, in whichever order they were found. See pipelines.h. */
-#include <sodium.h>
 #include <stdlib.h>
 
+#include "codec/sha256.h"
 #include "core/pipelines_internal.h"
 
 /* --- parts --- */
@@ -167,7 +167,7 @@ int pipelines_preview(struct pipelines *p, struct arena *a, const struct pipelin
     if (parts.count > 0)
         content = parts_render(&parts, a, v->attributes, v->attribute_count);
     out->content = content;
-    crypto_hash_sha256(out->hash, (const unsigned char *)out->content.p, out->content.len);
+    sha256(out->content, out->hash);
     parts_release(p, &parts);
     compiled_free(&c);
     return 0;

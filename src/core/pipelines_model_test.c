@@ -75,7 +75,10 @@ static struct str random_contents(struct model *m, struct arena *a)
     struct str key = PICK(m, keys);
     struct str other = PICK(m, keys);
 
-    switch (dice_roll(&m->dice, 6)) {
+    const struct model_pipeline *any = &m->pipelines[dice_roll(&m->dice, PIPELINES)];
+    struct str exporter = any->exists ? any->row.name : STR("none");
+
+    switch (dice_roll(&m->dice, 8)) {
     case 0:
         return arena_printf(a,
                             "discovery.http \"d%u\" {\n  url = argument.attributes.value[\"%.*s\"]"
@@ -88,6 +91,12 @@ static struct str random_contents(struct model *m, struct arena *a)
     case 2:
         return arena_printf(
             a, "discovery.http \"d%u\" {\n  url = to_json(argument.attributes.value)\n}\n", n);
+    case 3: return arena_printf(a, "export \"E%u\" {\n  value = %u\n}\n", n % 2, n);
+    case 4:
+        return arena_printf(a,
+                            "discovery.http \"d\" {\n  url = "
+                            "argument.pipeline_exports.value[\"%.*s\"][\"E%u\"]\n}\n",
+                            STR_ARG(exporter), n % 2);
     default: return arena_printf(a, "prometheus.exporter.self \"e%u\" { }\n", n);
     }
 }

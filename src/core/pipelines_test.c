@@ -4,46 +4,7 @@
 
 #include <sodium.h>
 
-#define PLAIN  "prometheus.exporter.self \"me\" { }\n"
-#define OTHER  "prometheus.exporter.unix \"me\" { }\n"
-#define BY_ENV "discovery.http \"d\" {\n  url = argument.attributes.value[\"env\"]\n}\n"
-#define BY_ALL "discovery.http \"d\" {\n  url = to_json(argument.attributes.value)\n}\n"
-
-struct fixture {
-    struct pipelines *p;
-    struct arena *a;
-};
-
-static void set_up_with(struct fixture *x, const struct pipelines_options *o)
-{
-    x->p = pipelines_new(o);
-    x->a = arena_new(4096);
-}
-
-static void set_up(struct fixture *x)
-{
-    set_up_with(x, &(struct pipelines_options){0});
-}
-
-static void tear_down(struct fixture *x)
-{
-    pipelines_free(&x->p);
-    assert_null(x->p);
-    arena_free(&x->a);
-}
-
-static struct str text_for(struct fixture *x, const struct agent_view *v)
-{
-    struct rendered r = {0};
-
-    pipelines_render(x->p, v, x->a, NULL, &r);
-    return r.content;
-}
-
-static bool mentions(struct str text, const char *word)
-{
-    return memmem(text.p, text.len, word, strlen(word)) != NULL;
-}
+#include "core/pipelines_internal.h"
 
 static void agent_gets_the_enabled_pipelines_of_its_type_whose_matchers_all_hold(void **state)
 {
@@ -298,6 +259,24 @@ static void attribute_values_are_not_mixed_up(void **state)
     tear_down(&x);
 }
 
+/* Or a text that was begun before a change would be taken for that after it. */
+static void texts_of_two_versions_of_a_set_have_two_keys(void **state)
+{
+    const struct label l = {STR("env"), STR("prod")};
+
+    (void)state;
+    for (int use = ATTRIBUTES_UNUSED; use <= ATTRIBUTES_ALL; use += ATTRIBUTES_ALL) {
+        struct pipeline_set s = {.serial = 1, .version = 1, .use = (enum attribute_use)use};
+        struct text_key before = set_text_key(&s, &l, 1);
+
+        s.version = 2;
+
+        struct text_key after = set_text_key(&s, &l, 1);
+
+        assert_memory_not_equal(&before, &after, sizeof(before));
+    }
+}
+
 static void kept_texts_stay_within_their_bytes(void **state)
 {
     struct pipelines_options o = {.variant_bytes = 16384};
@@ -444,125 +423,64 @@ static void pipeline_that_was_removed_is_nobodys(void **state)
     tear_down(&x);
 }
 
-static const struct pipeline_verdict *verdict_on(const struct pipeline_verdict *why, size_t count,
-                                                 const char *name)
+static void edits_of_one_moment_come_in_their_order(void **state)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(why[i].name, str_of(name)))
-            return &why[i];
-    }
-    fail_msg("nothing is said of %s", name);
-    return NULL;
-}
-
-static void explanation_names_what_decided(void **state)
-{
-    struct pipeline_verdict *why;
-    size_t count = 0;
-    struct fixture x;
-
-    (void)state;
-    set_up(&x);
-    draft_put(x.p, &(struct draft){9, "a", .contents = PLAIN, .matchers = {"env=prod"}});
-    draft_put(x.p, &(struct draft){8, "b", true, .contents = PLAIN, .matchers = {"env=prod"}});
-    draft_put(x.p, &(struct draft){7, "c", .contents = PLAIN,
-                                   .matchers = {"env=prod", "os=~w.*", "env!=prod"}});
-    draft_put(x.p, &(struct draft){6, "d", .contents = PLAIN});
-    draft_put(x.p, &(struct draft){5, "e", .type = AGENT_OTEL, .contents = "a: b\n",
-                                   .matchers = {"env=prod"}});
-
-    struct agent_view v = VIEW(x.a, "c1", "env=prod", "os=linux");
-
-    pipelines_explain(x.p, x.a, &v, &why, &count);
-    assert_int_equal(count, 5);
-    for (size_t i = 0; i < count; i++)
-        assert_int_equal(why[i].name.p[0], 'a' + (int)i);
-    assert_true(why[0].selected);
-    assert_int_equal(why[0].id, 9);
-    assert_string_equal(why[0].why, "matches");
-    assert_false(why[1].selected);
-    assert_string_equal(why[1].why, "disabled");
-    assert_string_equal(why[2].why, "matcher");
-    assert_true(str_eq(why[2].matcher, STR("os=~w.*")));
-    assert_string_equal(why[3].why, "no matchers");
-    assert_string_equal(why[4].why, "type");
-
-    v.enabled = false;
-    pipelines_explain(x.p, x.a, &v, &why, &count);
-    assert_string_equal(verdict_on(why, count, "a")->why, "agent disabled");
-    assert_false(verdict_on(why, count, "a")->selected);
-    assert_string_equal(verdict_on(why, count, "b")->why, "disabled");
-    tear_down(&x);
-}
-
-static void preview_shows_the_draft_in_its_place_and_leaves_no_trace(void **state)
-{
-    struct draft changed = {1, "one", .contents = OTHER, .matchers = {"env=prod"}};
-    struct draft fresh = {0, "two", .contents = OTHER, .matchers = {"env=prod"}};
-    struct draft narrow = {1, "one", .contents = OTHER, .matchers = {"env=dev"}};
-    struct draft bad = {1, "one", .contents = OTHER, .matchers = {"env"}};
-    struct rendered before = {0}, preview = {0}, after = {0};
-    struct fail f = {0};
+    struct fail why[3] = {0};
+    struct rendered r = {0};
     struct fixture x;
 
     (void)state;
     set_up(&x);
     draft_put(x.p, &(struct draft){1, "one", .contents = PLAIN, .matchers = {"env=prod"}});
 
+    struct draft two = {2, "two", .contents = OTHER, .matchers = {"env=prod"}};
+    struct draft bad = {3, "three", .contents = OTHER, .matchers = {"env"}};
+    struct draft back = {1, "back", .contents = OTHER, .matchers = {"env=prod"}};
+    struct pipeline rows[] = {draft_row(x.a, &two), draft_row(x.a, &bad), draft_row(x.a, &back)};
+    const struct pipelines_edit edits[] = {
+        {.row = &rows[0], .fail = &why[0]},
+        {.row = &rows[1], .fail = &why[1]},
+        {.gone = 1},
+        {.gone = 77}, /* was never there */
+        {.row = &rows[2], .fail = &why[2]},
+    };
     struct agent_view v = VIEW(x.a, "c1", "env=prod");
-    struct pipeline row = draft_row(x.a, &changed);
 
-    pipelines_render(x.p, &v, x.a, NULL, &before);
-    assert_int_equal(pipelines_preview(x.p, x.a, &row, &v, &preview, &f), 0);
-    assert_true(mentions(preview.content, "exporter.unix"));
-    assert_false(mentions(preview.content, "exporter.self"));
-
-    row = draft_row(x.a, &fresh);
-    assert_int_equal(pipelines_preview(x.p, x.a, &row, &v, &preview, &f), 0);
-    assert_true(mentions(preview.content, "exporter.unix"));
-    assert_true(mentions(preview.content, "exporter.self"));
-
-    row = draft_row(x.a, &narrow);
-    assert_int_equal(pipelines_preview(x.p, x.a, &row, &v, &preview, &f), 0);
-    assert_true(str_eq(preview.content, alloy_config_none()));
-
-    row = draft_row(x.a, &bad);
-    assert_int_equal(pipelines_preview(x.p, x.a, &row, &v, &preview, &f), -1);
-    assert_string_equal(f.reason, "bad_matcher");
-
-    pipelines_render(x.p, &v, x.a, NULL, &after);
-    assert_true(str_eq(after.content, before.content));
-
-    draft_put(x.p, &changed);
-    row = draft_row(x.a, &changed);
-    pipelines_render(x.p, &v, x.a, NULL, &after);
-    assert_int_equal(pipelines_preview(x.p, x.a, &row, &v, &preview, &f), 0);
-    assert_memory_equal(preview.hash, after.hash, sizeof(after.hash));
+    pipelines_apply(x.p, edits, COUNTOF(edits));
+    assert_int_equal(why[0].code, CODE_OK);
+    assert_string_equal(why[1].reason, "bad_matcher");
+    assert_int_equal(why[2].code, CODE_OK);
+    assert_int_equal(pipelines_count(x.p), 3);
+    pipelines_render(x.p, &v, x.a, NULL, &r);
+    assert_true(mentions(r.content, "declare \"back\""));
+    assert_true(mentions(r.content, "declare \"two\""));
+    assert_false(mentions(r.content, "declare \"one\""));
     tear_down(&x);
 }
 
-static void matching_asks_only_the_matchers(void **state)
+/* Each is compiled and looked at once, as long as any pipeline names it. */
+static void matchers_in_common_are_kept_once_and_no_longer_than_needed(void **state)
 {
-    int64_t *ids;
-    size_t count = 0;
     struct fixture x;
 
     (void)state;
     set_up(&x);
-    draft_put(x.p, &(struct draft){5, "a", .contents = PLAIN, .matchers = {"env=prod"}});
-    draft_put(x.p, &(struct draft){2, "b", true, .contents = PLAIN, .matchers = {"env=~p.*"}});
-    draft_put(x.p, &(struct draft){3, "c", .contents = PLAIN, .matchers = {"env!=prod"}});
-    draft_put(x.p, &(struct draft){4, "d", .contents = PLAIN});
-    draft_put(x.p, &(struct draft){1, "e", .type = AGENT_OTEL, .contents = "a: b\n",
-                                   .matchers = {"env=prod"}});
+    draft_put(x.p, &(struct draft){1, "a", .contents = PLAIN, .matchers = {"k=~a.*", "os=b"}});
+    draft_put(x.p, &(struct draft){2, "b", .contents = PLAIN, .matchers = {"k=~a.*", "os=c"}});
+    draft_put(x.p, &(struct draft){3, "c", .contents = PLAIN, .matchers = {"k=~a.*", "k=~a.*"}});
+    assert_int_equal(conditions_count(x.p->conditions), 3);
+    draft_put(x.p, &(struct draft){1, "a", .contents = PLAIN, .matchers = {"os=b", "os=d"}});
+    assert_int_equal(conditions_count(x.p->conditions), 4);
+    draft_put(x.p, &(struct draft){2, "b", .contents = PLAIN, .matchers = {"os=b"}});
+    pipelines_remove(x.p, 3);
+    assert_int_equal(conditions_count(x.p->conditions), 2);
 
-    struct agent_view v = VIEW(x.a, "c1", "env=prod");
+    struct agent_view v = VIEW(x.a, "c1", "os=b");
 
-    pipelines_matching(x.p, x.a, v.attributes, v.attribute_count, &ids, &count);
-    assert_int_equal(count, 3);
-    assert_int_equal(ids[0], 1);
-    assert_int_equal(ids[1], 2);
-    assert_int_equal(ids[2], 5);
+    assert_true(mentions(text_for(&x, &v), "declare \"b\""));
+    pipelines_remove(x.p, 1);
+    pipelines_remove(x.p, 2);
+    assert_int_equal(conditions_count(x.p->conditions), 0);
     tear_down(&x);
 }
 
@@ -603,15 +521,15 @@ int main(void)
         cmocka_unit_test(new_name_makes_a_new_text_of_the_same_set),
         cmocka_unit_test(texts_differ_only_where_used_attributes_do),
         cmocka_unit_test(attribute_values_are_not_mixed_up),
+        cmocka_unit_test(texts_of_two_versions_of_a_set_have_two_keys),
         cmocka_unit_test(kept_texts_stay_within_their_bytes),
         cmocka_unit_test(broken_pipelines_are_kept_and_are_for_nobody),
         cmocka_unit_test(row_that_cannot_be_read_is_broken_as_well),
         cmocka_unit_test(choice_older_than_the_log_is_made_anew),
         cmocka_unit_test(changes_are_not_lost_at_the_end_of_the_log),
         cmocka_unit_test(pipeline_that_was_removed_is_nobodys),
-        cmocka_unit_test(explanation_names_what_decided),
-        cmocka_unit_test(preview_shows_the_draft_in_its_place_and_leaves_no_trace),
-        cmocka_unit_test(matching_asks_only_the_matchers),
+        cmocka_unit_test(edits_of_one_moment_come_in_their_order),
+        cmocka_unit_test(matchers_in_common_are_kept_once_and_no_longer_than_needed),
         cmocka_unit_test(sets_that_nobody_has_are_few),
     };
 

@@ -4,13 +4,13 @@
 #include "core/pipelines_texts.h"
 
 #include <pthread.h>
-#include <sodium.h>
 #include <stdlib.h>
 
 #include "base/heap.h"
 #include "base/map.h"
+#include "codec/sha256.h"
 
-_Static_assert(sizeof(((struct rendered *)0)->hash) == crypto_hash_sha256_BYTES, "it is SHA-256");
+_Static_assert(sizeof(((struct rendered *)0)->hash) == SHA256_LEN, "it is SHA-256");
 
 /* Bytes that outlive their text while somebody copies them. */
 struct blob {
@@ -29,7 +29,7 @@ struct text {
     struct text_key key;
     enum text_state state;
     bool is_forgotten; /* while it was being made: nobody finds it any more */
-    uint8_t hash[crypto_hash_sha256_BYTES];
+    uint8_t hash[SHA256_LEN];
     struct blob *blob; /* warm only */
     struct text *newer;
     struct text *older;
@@ -259,7 +259,7 @@ void texts_get(struct texts *t, struct text_group *g, const struct text_key *k, 
 
     if (!b) {
         out->content = make(arg, a);
-        crypto_hash_sha256(out->hash, (const unsigned char *)out->content.p, out->content.len);
+        sha256(out->content, out->hash);
         finish(t, mine, out);
         return;
     }

@@ -7,6 +7,8 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "base/word.h"
+
 #define EDITORS 2
 #define POLLERS 4
 #define EACH    6 /* pipelines of an editor, agents of a poller */
@@ -179,10 +181,102 @@ static void editors_and_pollers_end_up_with_the_same(void **state)
     pthread_barrier_destroy(&start);
 }
 
+/* --- two pipelines that always come and go together --- */
+
+struct pair {
+    struct pipelines *p;
+    pthread_barrier_t start;
+    struct word ended;          /* 1: no more edits */
+    struct pipeline rows[2][2]; /* both off, both on */
+    uint8_t hashes[2][32];
+};
+
+static void *edit_pair(void *arg)
+{
+    struct pair *x = arg;
+
+    pthread_barrier_wait(&x->start);
+    for (int i = 0; i < EDITS; i++) {
+        struct fail f[2] = {0};
+        const struct pipelines_edit edits[] = {
+            {.row = &x->rows[i % 2][0], .fail = &f[0]},
+            {.row = &x->rows[i % 2][1], .fail = &f[1]},
+        };
+
+        pipelines_apply(x->p, edits, COUNTOF(edits));
+    }
+    word_set(&x->ended, 1);
+    return NULL;
+}
+
+/* Returns the pair, or NULL when it saw half of it. */
+static void *watch_pair(void *arg)
+{
+    struct pair *x = arg;
+    struct arena *a = arena_new(4096);
+    struct agent_view v = VIEW(a, "c1", "env=a");
+    struct arena *answer = arena_new(4096);
+    struct choice c = {0};
+    bool halves = false;
+
+    pthread_barrier_wait(&x->start);
+    for (int i = 0; !word_get(&x->ended); i++) {
+        struct rendered r = {0};
+
+        if (i % 2 || !pipelines_refresh(x->p, &v, &c))
+            pipelines_render(x->p, &v, answer, &c, &r);
+        halves |= memcmp(c.hash, x->hashes[0], sizeof(c.hash)) != 0 &&
+                  memcmp(c.hash, x->hashes[1], sizeof(c.hash)) != 0;
+        arena_reset(answer);
+    }
+    choice_reset(x->p, &c);
+    arena_free(&answer);
+    arena_free(&a);
+    return halves ? NULL : x;
+}
+
+static void nobody_sees_half_of_what_is_applied_at_one_moment(void **state)
+{
+    struct pair x = {.p = pipelines_new(&(struct pipelines_options){0})};
+    struct arena *a = arena_new(4096);
+    struct agent_view v = VIEW(a, "c1", "env=a");
+    pthread_t editor, watchers[POLLERS];
+    void *whole;
+    int halves = 0;
+
+    (void)state;
+    for (int on = 0; on < 2; on++) {
+        struct draft one = {1, "one", !on, .contents = contents[0], .matchers = {"env=a"}};
+        struct draft two = {2, "two", !on, .contents = contents[1], .matchers = {"env=a"}};
+        struct rendered r = {0};
+
+        draft_put(x.p, &one);
+        draft_put(x.p, &two);
+        x.rows[on][0] = draft_row(a, &one);
+        x.rows[on][1] = draft_row(a, &two);
+        pipelines_render(x.p, &v, a, NULL, &r);
+        memcpy(x.hashes[on], r.hash, sizeof(r.hash));
+    }
+    pthread_barrier_init(&x.start, NULL, POLLERS + 1);
+    assert_int_equal(pthread_create(&editor, NULL, edit_pair, &x), 0);
+    for (int i = 0; i < POLLERS; i++)
+        assert_int_equal(pthread_create(&watchers[i], NULL, watch_pair, &x), 0);
+    pthread_join(editor, NULL);
+    for (int i = 0; i < POLLERS; i++) {
+        pthread_join(watchers[i], &whole);
+        halves += whole == NULL;
+    }
+    assert_int_equal(halves, 0);
+    pthread_barrier_destroy(&x.start);
+    pipelines_free(&x.p);
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(editors_and_pollers_end_up_with_the_same),
+        cmocka_unit_test(nobody_sees_half_of_what_is_applied_at_one_moment),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

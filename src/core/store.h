@@ -180,7 +180,6 @@ struct collector_filter {
     size_t limit; /* 0: 1000 */
 };
 
-/* ALREADY_EXISTS also where there is no such tenant: the one statement inserted nothing. */
 int store_collector_insert(struct store_tx *tx, const struct collector *c, struct fail *f)
     MUST_CHECK;
 int store_collector_get(struct store_tx *tx, uint64_t tenant, int64_t id, struct collector *out,

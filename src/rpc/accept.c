@@ -77,6 +77,12 @@ static MUST_CHECK int caller_resolve(struct flight *fl)
 
     if (host->ops->authenticate(host, &cr, fl->call.arena, &found, &fl->fail) < 0)
         return -1;
+
+    struct str tenant = http_req_field(req, STR("muster-tenant"));
+
+    if (tenant.p && host->ops->act_for &&
+        host->ops->act_for(host, tenant, fl->call.arena, &found, &fl->fail) < 0)
+        return -1;
     fl->caller = found;
     fl->context[fl->call.log.count++] = KV_SLICE("tenant", fl->caller.tenant_name);
     return 0;

@@ -379,10 +379,18 @@ static void refuse_match(struct flight *fl, enum route_match match, const struct
     }
 }
 
+static bool has_live_handler(const struct route *route)
+{
+    return route->rpc && route->rpc->handler && route->rpc->handler->live;
+}
+
 static int begin_envelope(struct flight *fl, int *status)
 {
     const struct rpc_method *m = fl->info->route->rpc;
 
+    /* Who watches something means to stay, unless he says otherwise himself. */
+    if (has_live_handler(fl->info->route) && !m->m->client_streaming)
+        fl->call.deadline_us = INT64_MAX;
     if (envelope_begin(&fl->call, m, fl->d->coders, fl->d->host->gzip_min_bytes, status,
                        &fl->fail) == 0)
         return 0;
@@ -409,11 +417,6 @@ static int head_check(struct flight *fl, int *status)
         accept_coding(fl, status) < 0 || accept_length(fl, status) < 0 || accept_rate(fl) < 0)
         return -1;
     return 0;
-}
-
-static bool has_live_handler(const struct route *route)
-{
-    return route->rpc && route->rpc->handler && route->rpc->handler->live;
 }
 
 /* A stream of requests is taken as it comes, each message with a limit of its own. */

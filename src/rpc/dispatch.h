@@ -44,6 +44,12 @@ struct rpc_host_ops {
     int (*authenticate)(struct rpc_host *host, const struct credential *credential, struct arena *a,
                         struct caller *out, struct fail *f);
 
+    /* Optional. Loop thread, memory only: an operator asks to act for the tenant that his request's
+     * field "muster-tenant" names. Changes *caller, or -1 with CODE_PERMISSION_DENIED or
+     * CODE_INVALID_ARGUMENT. Without it the field means nothing. */
+    int (*act_for)(struct rpc_host *host, struct str tenant, struct arena *a, struct caller *caller,
+                   struct fail *f);
+
     /* Required when a route has LANE_WRITE. Loop or worker thread, never waits. -1 with
      * CODE_UNAVAILABLE when it cannot be queued; done() is not called then. */
     int (*submit_write)(struct rpc_host *host, struct rpc_write *w, struct fail *f);

@@ -3,9 +3,11 @@
 #include "rpc/envelope.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #include "codec/base64.h"
 #include "codec/json_writer.h"
+#include "codec/utf8.h"
 
 /* A request of this size is not unpacked on a loop. */
 #define HEAVY_BYTES 65536
@@ -373,9 +375,21 @@ static bool error_unmatched(struct call *c, const struct fail *f)
     return true;
 }
 
+/* Errors of RPC protocols are a code and a text: the input at fault is named there, unless the text
+ * does it already. */
+static void name_field(const struct fail *f, struct fail *out)
+{
+    *out = *f;
+    if (f->field[0] == '\0' || strstr(f->message, f->field))
+        return;
+    snprintf(out->message, sizeof(out->message), "%.63s: %.190s", f->field, f->message);
+    out->message[utf8_valid_len(str_of(out->message))] = '\0';
+}
+
 bool envelope_error(struct call *c, const struct fail *f)
 {
     struct envelope_call *e = c->envelope;
+    struct fail shown;
 
     if (!e)
         return error_unmatched(c, f);
@@ -393,7 +407,8 @@ bool envelope_error(struct call *c, const struct fail *f)
     if (!e->ops->error)
         return false;
     c->status = code_http_status(f->code);
-    e->ops->error(e, f);
+    name_field(f, &shown);
+    e->ops->error(e, &shown);
     return true;
 }
 

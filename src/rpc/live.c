@@ -40,6 +40,12 @@ void *rpc_live_state(struct rpc_stream *s)
     return s->state;
 }
 
+bool rpc_live_is_full(struct rpc_stream *s)
+{
+    s->full = stream_waiting(s) >= STREAM_PIPE_BYTES;
+    return s->full;
+}
+
 int live_send(struct rpc_stream *s, const void *message, struct fail *f)
 {
     size_t before = s->out.len;
@@ -167,7 +173,7 @@ void live_readable(struct flight *fl)
 /* Not from here: net is in the middle of sending. */
 void live_on_drained(struct rpc_stream *s)
 {
-    if (!s->paused || s->posted || is_over(s))
+    if ((!s->paused && !s->full) || s->posted || is_over(s))
         return;
     s->posted = true;
     s->x->held = true;
@@ -177,6 +183,11 @@ void live_on_drained(struct rpc_stream *s)
 void live_on_task(struct rpc_stream *s)
 {
     pump(s);
+    if (s->full && !is_over(s)) {
+        s->full = false;
+        if (s->live->drained)
+            s->live->drained(s);
+    }
     http_release(s->x);
 }
 

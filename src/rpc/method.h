@@ -60,6 +60,10 @@ struct rpc_live_ops {
      * rpc_live_end(), -1 ends it with *f. */
     int (*half_close)(struct rpc_stream *s, struct fail *f);
 
+    /* Optional. There is room for answers again, after rpc_live_is_full() said that there is none.
+     */
+    void (*drained)(struct rpc_stream *s);
+
     /* Optional. The stream is over for whatever reason: the last call, exactly once when open()
      * succeeded (or there is none). */
     void (*closed)(struct rpc_stream *s);
@@ -142,5 +146,9 @@ int rpc_wait(struct rpc_stream *s, int64_t until_us, struct fail *f) MUST_CHECK;
  * when it is over already. closed() comes later, once all is out. */
 void rpc_live_end(struct rpc_stream *s, const struct fail *f);
 void *rpc_live_state(struct rpc_stream *s) RETURNS_NONNULL;
+
+/* rpc_live_ops only, loop thread. Whether so much waits for the client that nothing more should be
+ * sent; drained() tells when that is over. */
+bool rpc_live_is_full(struct rpc_stream *s);
 
 #endif

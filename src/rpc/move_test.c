@@ -133,7 +133,11 @@ static int fake_confirm(struct rpc_host *host, const struct caller *caller, stru
     return world.keys_gone ? fail_set(f, CODE_UNAUTHENTICATED, "gone") : 0;
 }
 
-static const struct rpc_host_ops host_ops = {fake_authenticate, fake_submit, fake_confirm};
+static const struct rpc_host_ops host_ops = {
+    .authenticate = fake_authenticate,
+    .submit_write = fake_submit,
+    .confirm = fake_confirm,
+};
 
 /* --- a method that moves; the request's text says how --- */
 

@@ -52,7 +52,8 @@ struct rpc_stream {
     struct timer timer;
     bool opened;
     bool half_closed;
-    bool paused; /* too much waits to be sent */
+    bool paused; /* too much waits to be sent: requests wait, too */
+    bool full;   /* too much waits to be sent, and the handler knows */
 };
 
 /* The call's arena becomes the stream's. Thread that owns the call. */

@@ -11,6 +11,7 @@
 #include "api/catalog/catalog.h"
 #include "api/fleet/fleet.h"
 #include "api/host.h"
+#include "api/native/native.h"
 #include "base/heap.h"
 #include "base/id.h"
 #include "base/slot.h"
@@ -35,6 +36,7 @@
 /* The dialects that serve RPC methods. */
 enum {
     RPC_FLEET,
+    RPC_NATIVE,
     RPC_TABLE_COUNT,
 };
 
@@ -57,6 +59,7 @@ struct server {
     struct admin_app admin;
     struct admin_probe probes[2];
     struct fleet_app fleet;
+    struct native *native;
     const struct rpc_table *rpc[RPC_TABLE_COUNT];
     struct catalog *catalog;
     struct route_table tables[1 + CATALOG_TABLES + RPC_TABLE_COUNT];
@@ -257,6 +260,9 @@ static void fill_admin(struct server *s)
 /* The services of every dialect. */
 static void fill_rpc(struct server *s)
 {
+    struct pipelines_options pipelines;
+
+    apply_pipelines(s->config, &pipelines);
     s->fleet = (struct fleet_app){
         .registry = s->registry,
         .store = s->store,
@@ -264,6 +270,15 @@ static void fill_rpc(struct server *s)
         .settings = &s->settings,
     };
     s->rpc[RPC_FLEET] = fleet_table(s->arena, &s->fleet);
+    s->native = native_new(&(struct native_options){
+        .registry = s->registry,
+        .store = s->store,
+        .keyring = s->ring,
+        .clock = s->host.clock,
+        .settings = &s->settings,
+        .empty_matches_all = pipelines.empty_matches_all,
+    });
+    s->rpc[RPC_NATIVE] = native_table(s->native);
 }
 
 /* Plain routes, what describes the services, and the services themselves. */
@@ -533,6 +548,7 @@ void server_lame(struct server *s)
 {
     slot_set(&s->draining, s);
     health_leave(catalog_health(s->catalog));
+    native_leave(s->native);
 }
 
 bool server_drain(struct server *s)
@@ -603,6 +619,7 @@ void server_free(struct server **server)
     limits_free(&s->limits);
     http_client_free(&s->client);
     tls_free(&s->tls);
+    native_free(&s->native);
     registry_free(&s->registry);
     keyring_free(&s->ring);
     process_metrics_free(&s->process);

@@ -49,7 +49,7 @@ static inline int agent_do_leave(struct store_tx *tx, void *arg, struct fail *f)
     return agent_leave(tx, NULL, NULL, c->tenant, c->id, f);
 }
 
-/* Of one character each: "a=1" is {"a", "1"}. */
+/* "env=prod" is {"env", "prod"}. */
 static inline struct attributes agent_attributes(struct fixture *x, const char *const *pairs,
                                                  size_t count)
 {

@@ -43,7 +43,6 @@ int store_collector_insert(struct store_tx *tx, const struct collector *c, struc
         ARG_INT(c->updated_us),
         ARG_INT(c->last_seen_us),
         ARG_BYTES(c->body),
-        ARG_INT(c->tenant),
     };
     int64_t changed;
 

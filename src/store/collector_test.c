@@ -395,6 +395,48 @@ static void being_seen_changes_no_revision_and_never_goes_back(void **state)
     assert_int_equal(c.revision, 1);
 }
 
+static void of_two_times_seen_the_later_counts_everywhere(void **state)
+{
+    struct fixture *x = *state;
+    struct change w = {.c = add(x, COLLECTOR_HOSTED, "", "one"), .tenant = x->tenant.id};
+
+    w.id = w.c.id;
+    w.c.last_seen_us = 3000;
+    assert_int_equal(fixture_write(x, do_update, &w), 0);
+    w.revision = 2000;
+    assert_int_equal(fixture_write(x, do_seen, &w), 0);
+    assert_int_equal(get(x, w.id).last_seen_us, 3000);
+    w.revision = 4000;
+    assert_int_equal(fixture_write(x, do_seen, &w), 0);
+    assert_int_equal(get(x, w.id).last_seen_us, 4000);
+    w.c.last_seen_us = 0;
+    assert_int_equal(fixture_write(x, do_update, &w), 0);
+    assert_int_equal(get(x, w.id).last_seen_us, 4000);
+    w.c.last_seen_us = 5000;
+    assert_int_equal(fixture_write(x, do_update, &w), 0);
+    assert_int_equal(get(x, w.id).last_seen_us, 5000);
+    assert_string_equal(names(x, &(struct collector_filter){.seen_since_us = 5000}, NULL), "one");
+    w.revision = 6000;
+    assert_int_equal(fixture_write(x, do_seen, &w), 0);
+    assert_string_equal(names(x, &(struct collector_filter){.seen_since_us = 6000}, NULL), "one");
+    assert_string_equal(names(x, &(struct collector_filter){.seen_before_us = 6000}, NULL), "");
+    fixture_assert_clean(x);
+}
+
+static void liveness_goes_with_its_collector_and_is_not_made_for_others(void **state)
+{
+    struct fixture *x = *state;
+    struct change w = {.c = add(x, COLLECTOR_HOSTED, "", "one"), .tenant = x->tenant.id};
+    struct change gone = {.tenant = x->tenant.id, .id = w.c.id, .revision = 0};
+
+    w.id = w.c.id;
+    w.revision = 1000;
+    assert_int_equal(fixture_write(x, do_seen, &w), 0);
+    assert_int_equal(fixture_write(x, do_delete, &gone), 0);
+    assert_int_equal(fixture_write(x, do_seen, &w), 0);
+    fixture_assert_clean(x);
+}
+
 static void every_change_leaves_an_event_with_its_actor(void **state)
 {
     struct fixture *x = *state;
@@ -496,6 +538,8 @@ int main(void)
         FIXTURE_TEST(filters_narrow_a_list),
         FIXTURE_TEST(labels_come_back_sorted_and_bad_ones_are_refused),
         FIXTURE_TEST(being_seen_changes_no_revision_and_never_goes_back),
+        FIXTURE_TEST(of_two_times_seen_the_later_counts_everywhere),
+        FIXTURE_TEST(liveness_goes_with_its_collector_and_is_not_made_for_others),
         FIXTURE_TEST(every_change_leaves_an_event_with_its_actor),
         FIXTURE_TEST(old_events_are_pruned_oldest_first_and_bounded),
         FIXTURE_TEST(load_gives_rows_of_the_kinds_asked_for_until_told_to_stop),

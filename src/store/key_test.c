@@ -5,8 +5,8 @@
 #include <fcntl.h>
 
 #include "codec/json.h"
+#include "core/agent.h"
 #include "core/bootstrap.h"
-#include "core/collector.h"
 #include "core/event.h"
 #include "core/key.h"
 #include "core/keyring.h"
@@ -60,7 +60,11 @@ static int do_fill_tenant(struct store_tx *tx, void *arg, struct fail *f)
     struct want *w = arg;
     struct collector c = {.tenant = w->key.tenant, .kind = COLLECTOR_HOSTED, .name = STR("c")};
 
-    if (collector_create(tx, NULL, &c, f) < 0)
+    struct str text = STR("big");
+
+    if (collector_create(tx, NULL, &c, f) < 0 ||
+        store_collector_set_seen(tx, c.tenant, c.id, 1000, f) < 0 ||
+        store_text_hold(tx, c.tenant, text_ref_of(text).hash, text, f) < 0)
         return -1;
     return store_setting_put(tx, w->key.tenant, STR("color"), STR("blue"), f);
 }

@@ -151,8 +151,12 @@ static const char first[] =
  * behind without touching the wide ones. collectors.last_seen_us stays, as the value at the last
  * full write of the row; the later of the two counts, so nothing has to be moved here.
  *
- * Texts lie apart from the count of their references: the count changes often, the text never. */
-static const char liveness_and_texts[] =
+ * Texts lie apart from the count of their references: the count changes often, the text never.
+ *
+ * Sources lose their foreign key: it made the engine keep a journal of its own for each collector
+ * that is deleted, in time that grows with all that the job did before. Sources go before their
+ * collector, and the verification finds orphans. */
+static const char second[] =
     "CREATE TABLE collector_seen ("
     " tenant {int} NOT NULL,"
     " id {int} NOT NULL,"
@@ -172,10 +176,29 @@ static const char liveness_and_texts[] =
     " hash {blob} NOT NULL,"
     " refs {int} NOT NULL,"
     " PRIMARY KEY (tenant, hash)"
-    "){clustered};";
+    "){clustered};"
+
+    "CREATE TABLE sources_without_key ("
+    " tenant {int} NOT NULL,"
+    " collector {int} NOT NULL,"
+    " id {int} NOT NULL,"
+    " type {text} NOT NULL,"
+    " name {text} NOT NULL,"
+    " revision {int} NOT NULL,"
+    " created_us {int} NOT NULL,"
+    " updated_us {int} NOT NULL,"
+    " body {blob} NOT NULL,"
+    " PRIMARY KEY (tenant, collector, id)"
+    "){clustered};"
+    "INSERT INTO sources_without_key"
+    " SELECT tenant, collector, id, type, name, revision, created_us, updated_us, body"
+    " FROM sources;"
+    "DROP TABLE sources;"
+    "ALTER TABLE sources_without_key RENAME TO sources;"
+    "CREATE UNIQUE INDEX sources_name ON sources (tenant, collector, name);";
 
 const struct migration migrations[] = {
     {"first tables", first},
-    {"liveness and texts", liveness_and_texts},
+    {"liveness, texts, sources without a foreign key", second},
 };
 const size_t migration_count = COUNTOF(migrations);

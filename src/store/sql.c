@@ -71,8 +71,8 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "INSERT INTO collectors (tenant, id, kind, space, ext_id, name,"
         " name_group, name_key, labels, revision, created_us, updated_us,"
         " last_seen_us, body)"
-        " SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
-        " $14 WHERE EXISTS (SELECT 1 FROM tenants WHERE id = $15) ON CONFLICT DO NOTHING",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+        " $14) ON CONFLICT DO NOTHING",
     [SQL_COLLECTOR_GET] = COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.id = $2",
     [SQL_COLLECTOR_GET_EXT] =
         COLLECTOR_SELECT " WHERE c.tenant = $1 AND c.kind = $2 AND c.space = $3 AND c.ext_id = $4",

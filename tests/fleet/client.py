@@ -119,7 +119,7 @@ class Fleet:
                 ("ListCollectors", "ListCollectorAttributes", "ListPipelines",
                  "ListPipelinesRevisions")}
 
-    def create(self, name, **members):
+    def create(self, name, /, **members):
         return self.call("CreateCollector", collector={"id": name, **members})
 
     def collector(self, name):
@@ -133,11 +133,11 @@ class Fleet:
         found = self.call("ListCollectors", matchers=list(matchers)).get("collectors", [])
         return [c["id"] for c in found]
 
-    def register(self, name, local=None, **members):
+    def register(self, name, /, local=None, **members):
         assert self.call("RegisterCollector", id=name, localAttributes=local or {},
                          **members) == {}
 
-    def config(self, name, local=None, **members):
+    def config(self, name, /, local=None, **members):
         """GetConfig's answer; the hash is checked on the way."""
         told = self.call("GetConfig", id=name, localAttributes=local or {}, **members)
         if not told.get("notModified"):

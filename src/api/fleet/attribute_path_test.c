@@ -164,7 +164,10 @@ static void anything_else_is_refused_with_the_reason(void **state)
         {"remoteAttributes['\\ud83d']", "unknown or incomplete escape"},
         {"remoteAttributes['\\ud83d\\n']", "unknown or incomplete escape"},
         {"remoteAttributes['\\ud83d\\u0041']", "unknown or incomplete escape"},
+        {"remoteAttributes['\\ude42']", "unknown or incomplete escape"},
         {"remoteAttributes['\\ude42\\ud83d']", "unknown or incomplete escape"},
+        {"remoteAttributes['\\ude42\\ude42']", "unknown or incomplete escape"},
+        {"remoteAttributes['\\ud83d\\ue000']", "unknown or incomplete escape"},
         /* pointers */
         {"/remoteAttributes/a/b", "the path goes on after the key"},
         {"/remoteAttributes/a/", "the path goes on after the key"},

@@ -7,11 +7,6 @@
 #define BULK_STEPS_MAX ((size_t)1000000) /* operations times agents, of one request */
 #define LIST_FIRST     64
 
-static int no_collector(struct fail *f)
-{
-    return fail_reason(f, CODE_NOT_FOUND, "no_such_agent", "there is no such collector");
-}
-
 static void answer(struct call *c, const struct agent *agent, struct collector_v1_collector *out)
 {
     message_collector(c->arena, agent, clock_wall_us(fleet_app_of(c)->clock),
@@ -27,8 +22,10 @@ int fleet_get_collector(struct call *c, const void *request, void *response, str
 
     if (fleet_needs(in->id, "id", f) < 0)
         return -1;
-    if (!agents_get(fleet_realm(c)->agents, c->arena, in->id, &agent))
-        return no_collector(f);
+    if (!agents_get(fleet_realm(c)->agents, c->arena, in->id, &agent)) {
+        f->code = CODE_NOT_FOUND;
+        return fleet_no_collector(in->id, f);
+    }
     answer(c, &agent, response);
     return 0;
 }
@@ -170,9 +167,10 @@ int fleet_update_collector(struct call *c, const void *request, void *response, 
     struct agent agent = {0};
     enum agent_type type;
 
-    if (needs_collector(in, f) < 0 || message_type(in->collector_type, &type, f) < 0 ||
-        agent_get(c->tx, c->caller->tenant, in->id, &agent, f) < 0)
+    if (needs_collector(in, f) < 0 || message_type(in->collector_type, &type, f) < 0)
         return -1;
+    if (agent_get(c->tx, c->caller->tenant, in->id, &agent, f) < 0)
+        return fleet_no_collector(in->id, f);
     agent.row.name = in->name;
     agent.remote = message_remote(in);
     if (in->has_enabled)
@@ -191,8 +189,9 @@ static int update_one(struct call *c, struct str id, const struct operations *op
     struct attributes remote;
     bool changed;
 
-    if (agent_get(c->tx, c->caller->tenant, id, &agent, f) < 0 ||
-        operations_apply(c->arena, ops, &agent.remote, &remote, &changed, f) < 0)
+    if (agent_get(c->tx, c->caller->tenant, id, &agent, f) < 0)
+        return fleet_no_collector(id, f);
+    if (operations_apply(c->arena, ops, &agent.remote, &remote, &changed, f) < 0)
         return fleet_name_item(id, f);
     if (!changed)
         return 0;
@@ -223,14 +222,19 @@ int fleet_bulk_update(struct call *c, const void *request, void *response, struc
     return 0;
 }
 
+static int delete_one(struct call *c, struct str id, struct fail *f)
+{
+    if (agent_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, id, f) < 0)
+        return fleet_no_collector(id, f);
+    return 0;
+}
+
 int fleet_delete_collector(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct collector_v1_delete_collector_request *in = request;
 
     (void)response;
-    if (fleet_needs(in->id, "id", f) < 0)
-        return -1;
-    return agent_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, in->id, f);
+    return fleet_needs(in->id, "id", f) < 0 ? -1 : delete_one(c, in->id, f);
 }
 
 int fleet_bulk_delete(struct call *c, const void *request, void *response, struct fail *f)
@@ -245,8 +249,7 @@ int fleet_bulk_delete(struct call *c, const void *request, void *response, struc
                        alias ? in->id.count : in->ids.count, &ids, &count, f) < 0)
         return -1;
     for (size_t i = 0; i < count; i++)
-        if (agent_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, ids[i],
-                         f) < 0)
-            return fleet_name_item(ids[i], f);
+        if (delete_one(c, ids[i], f) < 0)
+            return -1;
     return 0;
 }

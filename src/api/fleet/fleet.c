@@ -12,6 +12,8 @@
 #include "proto/tenant_v1_tenant.pb.h"
 #include "rpc/credential.h"
 
+#define SHOWN_BYTES 60
+
 struct fleet_app *fleet_app_of(const struct call *c)
 {
     return c->app;
@@ -25,6 +27,14 @@ const struct agent_settings *fleet_settings(const struct call *c)
 struct realm *fleet_realm(const struct call *c)
 {
     return registry_realm(fleet_app_of(c)->registry, c->caller->tenant);
+}
+
+/* As much of a client's text as an error may show. */
+static struct str shown(struct str text)
+{
+    text = str_first(text, SHOWN_BYTES);
+    text.len = utf8_valid_len(text);
+    return text;
 }
 
 int fleet_needs(struct str value, const char *what, struct fail *f)
@@ -73,20 +83,35 @@ int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct 
 int fleet_name_item(struct str name, struct fail *f)
 {
     char why[sizeof(f->message)];
-    struct str shown = str_first(name, 48);
 
-    shown.len = utf8_valid_len(shown);
     memcpy(why, f->message, sizeof(why));
-    snprintf(f->message, sizeof(f->message), "%.*s: %.200s", STR_ARG(shown), why);
+    snprintf(f->message, sizeof(f->message), "%.*s: %.190s", STR_ARG(shown(name)), why);
     f->message[utf8_valid_len(str_of(f->message))] = '\0';
+    f->field[0] = '\0';
     return -1;
 }
 
-int fleet_number(struct str id, const char *what, int64_t *out, struct fail *f)
+int fleet_no_collector(struct str id, struct fail *f)
 {
-    if (str_to_i64(id, out) == 0 && *out > 0)
-        return 0;
-    return fail_reason(f, CODE_NOT_FOUND, "not_found", "there is no such %s", what);
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_agent", "there is no collector \"%.*s\"",
+                       STR_ARG(shown(id)));
+}
+
+int fleet_no_pipeline(struct str which, struct fail *f)
+{
+    if (f->code != CODE_NOT_FOUND)
+        return -1;
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_pipeline", "there is no pipeline \"%.*s\"",
+                       STR_ARG(shown(which)));
+}
+
+int64_t fleet_number(struct str id)
+{
+    int64_t n;
+
+    return str_to_i64(id, &n) == 0 && n > 0 ? n : 0;
 }
 
 /* --- the dialect --- */
@@ -166,6 +191,18 @@ static const struct rpc_service services[] = {
      .handler_count = COUNTOF(tenant_handlers)},
 };
 
+/* The one value of the virtual id is shown, though it is empty. */
+static bool shows_default(const struct proto_message *m, const struct proto_field *fd)
+{
+    (void)fd;
+    return m == &collector_v1_value_desc;
+}
+
+static const struct protojson_flavor json = {
+    .ignore_unknown = true,
+    .prints_default = shows_default,
+};
+
 const struct rpc_table *fleet_table(struct arena *a, struct fleet_app *app)
 {
     struct rpc_table *t = arena_new_type(a, struct rpc_table);
@@ -174,6 +211,7 @@ const struct rpc_table *fleet_table(struct arena *a, struct fleet_app *app)
         .dialect = &fleet_dialect,
         .services = services,
         .service_count = COUNTOF(services),
+        .style = {.json = &json},
         .app = app,
     };
     return t;

@@ -28,8 +28,12 @@ int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct 
 /* Begins the message with the one of many that failed; returns -1. */
 int fleet_name_item(struct str name, struct fail *f);
 
-/* A pipeline's or a revision's number. NOT_FOUND for what is none: it was never given out. */
-int fleet_number(struct str id, const char *what, int64_t *out, struct fail *f) MUST_CHECK;
+/* Say which one, when that is why; what core calls an agent is a collector here. Return -1. */
+int fleet_no_collector(struct str id, struct fail *f);
+int fleet_no_pipeline(struct str which, struct fail *f);
+
+/* A pipeline's or a revision's number; 0, which nothing has, for all other text. */
+int64_t fleet_number(struct str id);
 
 /* --- config.c: what agents do; begins on the loop --- */
 

@@ -139,8 +139,6 @@ static int transfer(struct attributes *all, const struct operation *o, struct fa
 
     struct str value = all->items[at].value;
 
-    if (str_eq(o->from, o->key))
-        return 0;
     if (o->op == COLLECTOR_V1_OPERATION_MOVE)
         drop(all, at);
     set(all, o->key, value);

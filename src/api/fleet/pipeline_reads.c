@@ -14,16 +14,16 @@ int fleet_get_pipeline(struct call *c, const void *request, void *response, stru
     const struct pipeline_v1_get_pipeline_request *in = request;
     struct pipeline row = {0};
     struct store_tx *tx;
-    int64_t id;
 
-    if (fleet_needs(in->id, "id", f) < 0 || fleet_number(in->id, "pipeline", &id, f) < 0 ||
+    if (fleet_needs(in->id, "id", f) < 0 ||
         store_read_open(fleet_app_of(c)->store, c->arena, &tx, f) < 0)
         return -1;
 
-    int rc = pipeline_get(tx, c->caller->tenant, id, &row, f);
+    int rc = pipeline_get(tx, c->caller->tenant, fleet_number(in->id), &row, f);
 
     store_read_close(&tx);
-    return rc < 0 ? -1 : pipeline_message_write(c->arena, &row, response, f);
+    return rc < 0 ? fleet_no_pipeline(in->id, f)
+                  : pipeline_message_write(c->arena, &row, response, f);
 }
 
 int fleet_get_pipeline_id(struct call *c, const void *request, void *response, struct fail *f)
@@ -41,7 +41,7 @@ int fleet_get_pipeline_id(struct call *c, const void *request, void *response, s
 
     store_read_close(&tx);
     if (rc < 0)
-        return -1;
+        return fleet_no_pipeline(in->name, f);
     out->id = arena_printf(c->arena, "%lld", (long long)row.id);
     return 0;
 }
@@ -238,14 +238,14 @@ int fleet_list_revisions(struct call *c, const void *request, void *response, st
 {
     const struct pipeline_v1_list_pipeline_revisions_request *in = request;
     struct pipeline_v1_pipeline_revisions *out = response;
-    int64_t id;
+    int64_t id = fleet_number(in->id);
 
-    if (fleet_needs(in->id, "id", f) < 0 || fleet_number(in->id, "pipeline", &id, f) < 0 ||
-        revisions_answer(c, id, out, f) < 0)
+    if (fleet_needs(in->id, "id", f) < 0 || (id > 0 && revisions_answer(c, id, out, f) < 0))
         return -1;
-    if (out->pipeline_revisions.count == 0)
-        return fail_reason(f, CODE_NOT_FOUND, "no_such_pipeline", "there is no such pipeline");
-    return 0;
+    if (out->pipeline_revisions.count > 0)
+        return 0;
+    f->code = CODE_NOT_FOUND;
+    return fleet_no_pipeline(in->id, f);
 }
 
 int fleet_get_revision(struct call *c, const void *request, void *response, struct fail *f)
@@ -253,14 +253,12 @@ int fleet_get_revision(struct call *c, const void *request, void *response, stru
     const struct pipeline_v1_get_pipeline_revision_request *in = request;
     struct pipeline_revision found = {0};
     struct store_tx *tx;
-    int64_t id;
 
     if (fleet_needs(in->revision_id, "revision_id", f) < 0 ||
-        fleet_number(in->revision_id, "revision", &id, f) < 0 ||
         store_read_open(fleet_app_of(c)->store, c->arena, &tx, f) < 0)
         return -1;
 
-    int rc = pipeline_revision_get(tx, c->caller->tenant, id, &found, f);
+    int rc = pipeline_revision_get(tx, c->caller->tenant, fleet_number(in->revision_id), &found, f);
 
     store_read_close(&tx);
     return rc < 0 ? -1 : revision_message(c->arena, &found, response, f);

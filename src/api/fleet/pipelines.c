@@ -3,8 +3,10 @@
  * length of the contents; the write lane only looks which row it is. */
 #include "api/fleet/fleet_internal.h"
 #include "api/pipeline_message.h"
+#include "base/map.h"
 
 #define SYNC_PIPELINES_MAX 10000
+#define SYNC_PAGE          ((size_t)500)
 
 enum writing {
     WRITE_CREATE,
@@ -16,7 +18,8 @@ enum writing {
 struct draft {
     enum writing how;
     bool has_id;
-    int64_t id; /* 0: none that was ever given out */
+    int64_t id;
+    struct str id_text;
     struct str name;
     bool enabled;
     struct str body;
@@ -35,12 +38,12 @@ static int find_target(struct store_tx *tx, uint64_t tenant, const struct draft 
             return 0;
         }
         if (f->code != CODE_NOT_FOUND || d->how == WRITE_UPDATE)
-            return -1;
+            return fleet_no_pipeline(d->id_text, f);
     }
     if (pipeline_get_name(tx, tenant, d->name, row, f) == 0)
         *found = true;
     else if (f->code != CODE_NOT_FOUND || d->how == WRITE_UPDATE)
-        return -1;
+        return fleet_no_pipeline(d->name, f);
     return 0;
 }
 
@@ -140,9 +143,8 @@ static int write_pipeline(struct call *c, enum writing how, const struct pipelin
         return fail_field(f, "pipeline");
     }
     *d = (struct draft){.how = how, .name = in->name, .has_id = in->has_id && in->id.len > 0};
-    /* What is no number was never given out, like 0. */
-    if (d->has_id && fleet_number(in->id, "pipeline", &d->id, f) < 0)
-        d->id = 0;
+    d->id = fleet_number(in->id);
+    d->id_text = in->id;
     if (pipeline_message_read(c->arena, in, &spec, &d->enabled, f) < 0 ||
         pipeline_check(c->arena, in->name, &spec, f) < 0 ||
         pipeline_spec_encode(c->arena, &spec, &d->body, f) < 0)
@@ -178,12 +180,10 @@ int fleet_upsert_pipeline(struct call *c, const void *request, void *response, s
 
 static int delete_one(struct call *c, struct str id, struct fail *f)
 {
-    int64_t number;
-
-    if (fleet_number(id, "pipeline", &number, f) < 0)
-        return -1;
-    return pipeline_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, number,
-                           0, f);
+    if (pipeline_delete(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant,
+                        fleet_number(id), 0, f) < 0)
+        return fleet_no_pipeline(id, f);
+    return 0;
 }
 
 int fleet_delete_pipeline(struct call *c, const void *request, void *response, struct fail *f)
@@ -205,7 +205,7 @@ int fleet_delete_pipelines(struct call *c, const void *request, void *response, 
         return -1;
     for (size_t i = 0; i < count; i++)
         if (delete_one(c, ids[i], f) < 0)
-            return fleet_name_item(ids[i], f);
+            return -1;
     return 0;
 }
 
@@ -232,8 +232,8 @@ static int write_sync(struct call *c, const void *request, void *response, struc
 static int read_source(const struct pipeline_v1_pipeline_source *in, struct sync *out,
                        struct fail *f)
 {
-    if (!in || in->type == PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_UNSPECIFIED ||
-        in->namespace.len == 0) {
+    if (!in || in->type <= PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_UNSPECIFIED ||
+        in->type > PIPELINE_V1_PIPELINE_SOURCE_SOURCE_TYPE_GRAFANA || in->namespace.len == 0) {
         IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "bad_source",
                            "source needs a type and a namespace"));
         return fail_field(f, "source");
@@ -259,16 +259,67 @@ static int read_draft(struct call *c, const struct sync *s, const struct pipelin
     return pipeline_check(c->arena, in->name, spec, f);
 }
 
+/* What there will be afterwards: what is listed, and what is not but belongs to others. */
+static int count_kept(struct call *c, struct store_tx *tx, const struct sync *s,
+                      const struct map *listed, size_t *out, struct fail *f)
+{
+    struct pipeline *rows;
+    int64_t after = 0;
+    size_t count;
+
+    *out = s->count;
+    do {
+        if (pipeline_list(tx, c->caller->tenant, after, SYNC_PAGE, &rows, &count, f) < 0)
+            return -1;
+        for (size_t i = 0; i < count; i++) {
+            struct pipeline_spec spec = {0};
+
+            if (pipeline_spec_decode(c->arena, rows[i].body, &spec, f) < 0)
+                return -1;
+            after = rows[i].id;
+            if (map_get(listed, rows[i].name))
+                continue;
+            *out += !spec.has_source || spec.source_type != s->source_type ||
+                    !str_eq(spec.source_namespace, s->source_namespace);
+        }
+    } while (count == SYNC_PAGE);
+    return 0;
+}
+
+static int check_room(struct call *c, struct sync *s, struct fail *f)
+{
+    size_t limit = fleet_settings(c)->pipelines_max, kept = 0;
+    struct map *listed;
+    struct store_tx *tx;
+    int rc;
+
+    if (limit == 0)
+        return 0;
+    if (store_read_open(fleet_app_of(c)->store, c->arena, &tx, f) < 0)
+        return -1;
+    listed = map_new();
+    for (size_t i = 0; i < s->count; i++)
+        map_put(listed, s->drafts[i].name, s);
+    rc = count_kept(c, tx, s, listed, &kept, f);
+    map_free(&listed);
+    store_read_close(&tx);
+    if (rc < 0 || kept <= limit)
+        return rc;
+    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
+                       "there would be %zu pipelines: no more than %zu are allowed here", kept,
+                       limit);
+}
+
 int fleet_sync_pipelines(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct pipeline_v1_sync_pipelines_request *in = request;
     struct sync *s = arena_new_type(c->arena, struct sync);
-    size_t count = in->pipelines.count, limit = fleet_settings(c)->pipelines_max;
+    size_t count = in->pipelines.count;
 
     (void)response;
     if (read_source(in->source, s, f) < 0)
         return -1;
-    if (count > SYNC_PIPELINES_MAX || (limit > 0 && count > limit))
+    if (count > SYNC_PIPELINES_MAX)
         return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
                            "%zu pipelines are more than are allowed here", count);
     s->drafts = arena_new_array(c->arena, struct pipeline_draft, count + 1);
@@ -276,6 +327,8 @@ int fleet_sync_pipelines(struct call *c, const void *request, void *response, st
     for (size_t i = 0; i < count; i++)
         if (read_draft(c, s, &in->pipelines.items[i], &s->drafts[i], f) < 0)
             return fleet_name_item(in->pipelines.items[i].name, f);
+    if (check_room(c, s, f) < 0)
+        return -1;
     c->carry = s;
     return rpc_move(c, LANE_WRITE, write_sync);
 }

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of this face share: helpers for handlers, collectors of both kinds as one thing,
+ * and the handlers themselves by endpoint. Private to the folder.
+ *
+ * Bodies and lanes: a POST or PUT is LANE_WORKER with ROUTE_MOVES; its first part looks for what the
+ * path names (404), then sumo_body() (415, syntax), keeps what it found in c->carry and ends in
+ * call_move(c, LANE_WRITE, ...). Routes have no `media`, because 404 goes before 415. */
+#ifndef API_SUMOLOGIC_INTERNAL_H
+#define API_SUMOLOGIC_INTERNAL_H
+
+#include "api/sumologic/errors.h"
+#include "api/sumologic/members.h"
+#include "api/sumologic/sumologic.h"
+#include "core/enroll.h"
+#include "core/hosted.h"
+#include "core/source.h"
+
+#define SUMO_COLLECTOR_BODY (64u << 10)
+#define SUMO_SOURCE_BODY    (1u << 20)
+#define SUMO_LIST_ANSWER    (16u << 20)
+#define SUMO_PAGE_MAX       1000
+
+/* --- request.c: what requests say --- */
+
+struct sumologic_app *sumo_app(const struct call *c) RETURNS_NONNULL;
+struct realm *sumo_realm(const struct call *c) RETURNS_NONNULL;
+int64_t sumo_now_us(const struct call *c); /* wall */
+
+/* A positive decimal number of 64 bits. False: it names nothing, the answer is 404. */
+bool sumo_id(struct str text, int64_t *out);
+
+/* The same number in 16 upper-case hex digits, and back (either case): the newer endpoints. */
+struct str sumo_hex(struct arena *a, int64_t id);
+bool sumo_hex_id(struct str text, int64_t *out);
+
+/* The request's body: 415 "media_type", 400 "bad_json", then its member of that name, an object:
+ * "fields_missing", "fields_invalid". key NULL: the whole object. */
+int sumo_body(struct call *c, const char *key, const struct json_value **out, struct fail *f)
+    MUST_CHECK;
+
+struct sumo_page {
+    size_t offset;
+    size_t limit; /* 1 to SUMO_PAGE_MAX: more is cut to it */
+};
+
+/* "bad_limit", "bad_offset". */
+int sumo_page(const struct call *c, size_t default_limit, struct sumo_page *out, struct fail *f)
+    MUST_CHECK;
+
+/* false when absent; 400 "fields_invalid" for anything but true and false. */
+int sumo_query_bool(const struct call *c, const char *name, bool *out, struct fail *f) MUST_CHECK;
+
+/* --- request.c: conditions. Tags are 32 hex digits, without their quotes --- */
+
+/* PERMISSION_DENIED "if_match_missing", ABORTED "etag_mismatch", INVALID_ARGUMENT
+ * "if_match_unquoted". */
+int sumo_if_match(const struct call *c, struct str etag, struct fail *f) MUST_CHECK;
+
+/* Sets the field ETag. True: If-None-Match has it, the status is 304 now and no body is needed. */
+bool sumo_etag(struct call *c, struct str etag);
+
+/* "https://muster.lan:8443": the configured one, or what the request was sent to. */
+struct str sumo_base_url(const struct call *c);
+
+/* --- collectors.c: a collector of either kind --- */
+
+struct sumo_collector {
+    bool is_hosted;
+    int64_t id;
+    struct str name;
+    struct agent agent;   /* installed */
+    struct hosted hosted; /* hosted */
+};
+
+/* NOT_FOUND "no_such_collector". `tx` may be any transaction; NULL: agents from memory, and a
+ * snapshot of our own for hosted ones (worker). */
+int sumo_collector_get(const struct call *c, struct store_tx *tx, int64_t id,
+                       struct sumo_collector *out, struct fail *f) MUST_CHECK;
+
+/* By a path parameter that should be a number. */
+int sumo_collector_at(const struct call *c, struct store_tx *tx, const char *param,
+                      struct sumo_collector *out, struct fail *f) MUST_CHECK;
+
+/* With its sources, credentials, doors and open upgrades. Memory follows after the commit. */
+int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const struct caller *by,
+                        uint64_t tenant, const struct sumo_collector *col, struct fail *f)
+    MUST_CHECK;
+
+/* --- collector_json.c --- */
+
+bool sumo_is_alive(const struct sumologic_app *app, const struct sumo_collector *col,
+                   int64_t now_us);
+
+/* One object, as lists and single answers show it. */
+void sumo_collector_put(struct json_writer *w, const struct sumologic_app *app,
+                        const struct sumo_collector *col, int64_t now_us);
+struct str sumo_collector_etag(struct arena *a, const struct sumo_collector *col);
+
+/* --- doors (source files): whether the source takes data by a URL of its own --- */
+
+/* Everything in the arena. False: it has none. */
+bool sumo_source_inlet(struct arena *a, const struct source *row, struct inlet *out);
+
+/* --- handlers. A route is listed in sumologic.c once its handler is there --- */
+
+/* collectors.c */
+int sumo_collectors_list(struct call *c, struct fail *f);
+int sumo_collectors_offline(struct call *c, struct fail *f);
+int sumo_collectors_offline_delete(struct call *c, struct fail *f);
+int sumo_collectors_get(struct call *c, struct fail *f);      /* {id} */
+int sumo_collectors_get_name(struct call *c, struct fail *f); /* name/{name:path} */
+int sumo_collectors_create(struct call *c, struct fail *f);
+int sumo_collectors_update(struct call *c, struct fail *f);
+int sumo_collectors_delete(struct call *c, struct fail *f);
+
+/* source files. Parameters: {id} of the collector, {source}. List and get: worker; create and
+ * update: worker, moves; delete: write lane */
+int sumo_sources_list(struct call *c, struct fail *f);
+int sumo_sources_get(struct call *c, struct fail *f);
+int sumo_sources_create(struct call *c, struct fail *f);
+int sumo_sources_update(struct call *c, struct fail *f);
+int sumo_sources_delete(struct call *c, struct fail *f);
+
+/* upgrades.c. {task}. Create: worker, moves; the others: worker */
+int sumo_upgrades_targets(struct call *c, struct fail *f);
+int sumo_upgrades_collectors(struct call *c, struct fail *f);
+int sumo_upgrades_create(struct call *c, struct fail *f);
+int sumo_upgrades_get(struct call *c, struct fail *f);
+
+/* registration.c (SCOPE_ENROLL; worker, moves), heartbeat.c (SCOPE_BEAT; loop), metadata.c
+ * (SCOPE_BEAT; worker, moves) */
+int sumo_register(struct call *c, struct fail *f);
+int sumo_heartbeat(struct call *c, struct fail *f);
+int sumo_metadata(struct call *c, struct fail *f);
+
+/* tokens.c. {token}: hex. Create and update: worker, moves; delete: write lane; reads: worker */
+int sumo_tokens_list(struct call *c, struct fail *f);
+int sumo_tokens_get(struct call *c, struct fail *f);
+int sumo_tokens_create(struct call *c, struct fail *f);
+int sumo_tokens_update(struct call *c, struct fail *f);
+int sumo_tokens_delete(struct call *c, struct fail *f);
+
+/* ot_collectors.c. {hex}; update: ?id= */
+int sumo_ot_collectors_get(struct call *c, struct fail *f);
+int sumo_ot_collectors_update(struct call *c, struct fail *f);
+int sumo_ot_collectors_delete(struct call *c, struct fail *f);
+
+/* receiver.c: /receiver/v1/http/{code}, with {rest:path} for what OTLP appends (open; loop, moves),
+ * and /api/v1/collector/{logs,metrics,traces} (SCOPE_BEAT) */
+int sumo_receive(struct call *c, struct fail *f);
+int sumo_receive_agent(struct call *c, struct fail *f);
+
+#endif

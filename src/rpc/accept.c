@@ -151,6 +151,13 @@ int accept_coding(struct flight *fl, int *status)
         return 0;
     if (!chain && (str_eq_nocase(coding, STR("gzip")) || str_eq_nocase(coding, STR("x-gzip")))) {
         fl->gzipped = true;
+        fl->packing = GZIP_FORMAT_GZIP;
+        return 0;
+    }
+    if (!chain && str_eq_nocase(coding, STR("deflate")) &&
+        (fl->info->route->flags & ROUTE_DEFLATE) != 0) {
+        fl->gzipped = true;
+        fl->packing = GZIP_FORMAT_ZLIB;
         return 0;
     }
     *status = 415;
@@ -200,7 +207,7 @@ int accept_body(struct flight *fl, int *status)
     struct buf plain;
 
     buf_init_arena(&plain, fl->call.arena, limit);
-    if (coders_inflate(fl->d->coders, req->body, limit, &plain, &fl->fail) < 0)
+    if (coders_inflate(fl->d->coders, fl->packing, req->body, limit, &plain, &fl->fail) < 0)
         return fl->fail.code == CODE_RESOURCE_EXHAUSTED ? too_large(fl, status) : -1;
     req->body = buf_str(&plain);
     fl->gzipped = false;

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/heap.h"
-#include "codec/gzip.h"
 
 #define KEPT_MAX 64
 
@@ -41,7 +40,8 @@ void coders_free(struct coders **c)
     *c = NULL;
 }
 
-int coders_inflate(struct coders *c, struct str in, size_t max_out, struct buf *out, struct fail *f)
+int coders_inflate(struct coders *c, enum gzip_format format, struct str in, size_t max_out,
+                   struct buf *out, struct fail *f)
 {
     struct gzip_inflater *z = NULL;
 
@@ -52,7 +52,7 @@ int coders_inflate(struct coders *c, struct str in, size_t max_out, struct buf *
     if (!z)
         z = gzip_inflater_new();
 
-    int rc = gzip_inflate(z, GZIP_FORMAT_GZIP, in, max_out, out, f);
+    int rc = gzip_inflate(z, format, in, max_out, out, f);
 
     pthread_mutex_lock(&c->lock);
     if (c->inflater_count < KEPT_MAX) {

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/fail.h"
 #include "base/macros.h"
+#include "codec/gzip.h"
 
 struct coders;
 
@@ -14,8 +15,8 @@ struct coders *coders_new(void) RETURNS_NONNULL;
 void coders_free(struct coders **c);
 
 /* As gzip_inflate() and gzip_deflate(). */
-int coders_inflate(struct coders *c, struct str in, size_t max_out, struct buf *out, struct fail *f)
-    MUST_CHECK;
+int coders_inflate(struct coders *c, enum gzip_format format, struct str in, size_t max_out,
+                   struct buf *out, struct fail *f) MUST_CHECK;
 int coders_deflate(struct coders *c, struct str in, struct buf *out) MUST_CHECK;
 
 #endif

@@ -12,6 +12,8 @@
 
 static const struct caller nobody;
 
+_Static_assert(CALL_MOVED == RPC_MOVED, "one answer for both kinds of handlers");
+
 /* --- the end of every path --- */
 
 /* Loop thread. */
@@ -54,7 +56,8 @@ static bool caller_is_gone(struct flight *fl)
     return host->ops->confirm(host, &fl->caller, &fl->fail) < 0;
 }
 
-/* On the lane of the route, or the one that it moved to; 0, RPC_MOVED, or -1 with *f. */
+/* On the lane of the route, or the one that it moved to; 0, RPC_MOVED or CALL_MOVED, CALL_WAITS, or
+ * -1 with *f. */
 static int handler_run(struct flight *fl, struct fail *f)
 {
     const struct route *route = fl->info->route;
@@ -63,9 +66,27 @@ static int handler_run(struct flight *fl, struct fail *f)
 
     reply_reset(fl);
     call_forget_metadata(c);
-    rc = route->rpc ? envelope_run(c, f) : route->handler(c, f);
+    if (route->rpc)
+        rc = envelope_run(c, f);
+    else
+        rc = fl->step ? fl->step(c, f) : route->handler(c, f);
     assert(rc >= 0 || f->code != CODE_OK);
     return rc;
+}
+
+int call_move(struct call *c, enum lane lane, handler_fn next)
+{
+    struct flight *fl = CONTAINER_OF(c, struct flight, call);
+
+    assert((c->route->flags & ROUTE_MOVES) != 0 && !c->tx && lane != LANE_LOOP);
+    fl->step = next;
+    fl->next = lane;
+    return CALL_MOVED;
+}
+
+static enum lane next_lane(const struct flight *fl)
+{
+    return fl->info->route->rpc ? fl->call.envelope->next : fl->next;
 }
 
 void flight_log_failure(const struct flight *fl)
@@ -88,6 +109,45 @@ static void shape_outcome(struct flight *fl, int result, int status, bool may_co
     }
     flight_log_failure(fl);
     reply_error(fl, status);
+}
+
+/* --- calls that wait --- */
+
+int call_wait(struct call *c)
+{
+    assert((c->route->flags & ROUTE_MOVES) != 0 && !c->tx);
+    return CALL_WAITS;
+}
+
+/* Loop thread, after both the handler and call_done() are through. */
+static void waited_home(struct http_x *x)
+{
+    struct flight *fl = x->user;
+
+    shape_outcome(fl, fl->result, 0, false);
+    go_home(x);
+}
+
+void call_done(struct call *c, int result, const struct fail *f)
+{
+    struct flight *fl = CONTAINER_OF(c, struct flight, call);
+
+    fl->fail = (struct fail){0};
+    fl->result = result < 0 ? -1 : 0;
+    if (result < 0) {
+        fl->fail = *f;
+        if (fl->fail.code == CODE_OK) /* the outcome must not look like success */
+            fl->fail.code = CODE_UNAVAILABLE;
+    }
+    if (meet_arrive(&fl->meet))
+        http_post(c->x, waited_home);
+}
+
+/* The handler is through: from here on the flight may be anybody's. */
+static void wait_begins(struct flight *fl)
+{
+    if (meet_arrive(&fl->meet))
+        http_post(fl->call.x, waited_home);
 }
 
 /* --- the worker lane --- */
@@ -134,8 +194,12 @@ static void worker_run(struct work *w)
             return;
         }
         rc = handler_run(fl, &fl->fail);
+        if (rc == CALL_WAITS) {
+            wait_begins(fl);
+            return;
+        }
         if (rc == RPC_MOVED) {
-            assert(fl->call.envelope->next == LANE_WRITE);
+            assert(next_lane(fl) == LANE_WRITE);
             if (write_submit(fl) == 0)
                 return;
             rc = -1;
@@ -176,6 +240,7 @@ static int write_run(struct rpc_write *w, struct store_tx *tx, struct fail *f)
 
     int rc = handler_run(fl, f);
 
+    assert(rc <= 0);
     fl->call.tx = NULL;
     return rc;
 }
@@ -259,9 +324,13 @@ static void run_on_loop(struct flight *fl)
     int64_t now = fl->info->route->rpc ? clock_mono_us(fl->d->host->clock) : 0;
     int rc = deadline_is_over(fl, now) ? -1 : handler_run(fl, &fl->fail);
 
+    if (rc == CALL_WAITS) {
+        wait_begins(fl);
+        return;
+    }
     if (rc == RPC_MOVED) {
-        assert(fl->call.envelope->next != LANE_LOOP);
-        if (fl->call.envelope->next == LANE_WORKER) {
+        assert(next_lane(fl) != LANE_LOOP);
+        if (next_lane(fl) == LANE_WORKER) {
             work_queue(fl, worker_run);
             return;
         }
@@ -534,6 +603,11 @@ static int host_check(const struct rpc_host *host, const struct route *route, st
 
     if (route->rpc && route->rpc->handler)
         lanes |= route->rpc->handler->moves;
+    if ((route->flags & ROUTE_MOVES) != 0) {
+        if (route->rpc || route->lane == LANE_WRITE)
+            return fail_set(f, CODE_INVALID_ARGUMENT, "route %s: it cannot move", route->name);
+        lanes |= MOVES_TO(LANE_WORKER) | MOVES_TO(LANE_WRITE);
+    }
     if ((route->scope == SCOPE_NONE) != (known || open) || (known && open))
         return fail_set(f, CODE_INVALID_ARGUMENT,
                         "route %s: needs a scope, or one of ROUTE_KNOWN and ROUTE_OPEN",

@@ -222,7 +222,7 @@ int envelope_read(struct envelope_call *e, struct str bytes, bool gzipped, void 
 
     if (gzipped && bytes.len > 0) {
         buf_init_arena(&plain, a, limit);
-        if (coders_inflate(e->coders, bytes, limit, &plain, f) < 0)
+        if (coders_inflate(e->coders, GZIP_FORMAT_GZIP, bytes, limit, &plain, f) < 0)
             return f->code == CODE_RESOURCE_EXHAUSTED ? too_large(limit, f) : -1;
         bytes = buf_str(&plain);
     }

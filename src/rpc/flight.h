@@ -4,6 +4,7 @@
 #ifndef RPC_FLIGHT_H
 #define RPC_FLIGHT_H
 
+#include "base/meet.h"
 #include "base/slot.h"
 #include "rpc/coder.h"
 #include "rpc/dispatch.h"
@@ -48,12 +49,17 @@ struct flight {
     struct limit_lease lease;
     struct limit_state limit;
     uint32_t allow; /* for 405 */
-    bool gzipped;   /* the request's body is */
+    bool gzipped;   /* the request's body is packed, in this format */
+    enum gzip_format packing;
     enum code code; /* of the outcome, for the access line */
     int64_t queued_us;
     int64_t started_us; /* on the lane; 0: not yet */
     struct work work;
     struct rpc_write write;
+    handler_fn step;             /* where call_move() goes on; NULL: at the handler */
+    enum lane next;              /* of the step, once call_move() was called */
+    struct meet meet;            /* of call_wait()'s handler and call_done() */
+    int result;                  /* that call_done() told */
     struct rpc_stream *stream;   /* of a streaming method */
     struct http_source *dropped; /* of an answer that was thrown away; closed at home */
     struct kv context[3];

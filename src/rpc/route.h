@@ -25,17 +25,20 @@ enum lane {
 typedef int (*handler_fn)(struct call *c, struct fail *f);
 
 /* Goes on with `next` on another lane: `return call_move(c, LANE_WRITE, next);`, one way: loop,
- * worker, write lane. As rpc_move(), for routes with ROUTE_MOVES. */
+ * worker, write lane. As rpc_move(), for routes with ROUTE_MOVES: what was written to the call is
+ * forgotten, c->carry takes along what was found out. */
 #define CALL_MOVED 1
 int call_move(struct call *c, enum lane lane, handler_fn next);
 
 /* Lets go of the call until something else is done: `return call_wait(c);` after it was handed to
  * whoever will call call_done(), which may happen before the handler has returned. On a loop or a
- * worker. The answer is what was written to the call by then. */
+ * worker, for routes with ROUTE_MOVES. The answer is what was written to the call by then: one of
+ * the two writes it, not both. The request's deadline does not end the wait. */
 #define CALL_WAITS 2
 int call_wait(struct call *c);
 
-/* Once, on any thread; the call belongs to its loop afterwards. result -1: *f says why. */
+/* Once for each call_wait(), on any thread; the call belongs to its loop afterwards. result -1: *f
+ * says why. */
 void call_done(struct call *c, int result, const struct fail *f);
 
 struct rpc_method;
@@ -66,9 +69,12 @@ struct route {
 #define ROUTE_KNOWN (1u << 3) /* any valid credential will do, but one must be */
 #define ROUTE_OPEN  (1u << 4) /* anybody; the handler may still look at the caller */
 
-/* Where the handler of a route without an RPC method may go on (call_move()) or wait (call_wait()):
- * dispatch makes sure that there are lanes to go to. */
+/* The handler of a route without an RPC method may go on elsewhere (call_move()) or wait
+ * (call_wait()): dispatch makes sure that there are lanes to go to. */
 #define ROUTE_MOVES (1u << 5)
+
+/* The request's body may be in zlib's format too ("deflate"). */
+#define ROUTE_DEFLATE (1u << 6)
 
 /* Which of the dialect's limit policies counts the route (limit.h); class 0 when not given. */
 #define ROUTE_LIMIT_CLASS(n) ((uint32_t)(n) << 8)

@@ -2,8 +2,8 @@
 /* What the files of this face share: helpers for handlers, collectors of both kinds as one thing,
  * and the handlers themselves by endpoint. Private to the folder.
  *
- * Bodies and lanes: a POST or PUT is LANE_WORKER with ROUTE_MOVES; its first part looks for what the
- * path names (404), then sumo_body() (415, syntax), keeps what it found in c->carry and ends in
+ * Bodies and lanes: a POST or PUT is LANE_WORKER with ROUTE_MOVES; its first part looks for what
+ * the path names (404), then sumo_body() (415, syntax), keeps what it found in c->carry and ends in
  * call_move(c, LANE_WRITE, ...). Routes have no `media`, because 404 goes before 415. */
 #ifndef API_SUMOLOGIC_INTERNAL_H
 #define API_SUMOLOGIC_INTERNAL_H

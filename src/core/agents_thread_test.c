@@ -110,9 +110,9 @@ static void poll_one(struct worker *w, struct arena *a)
         .now_us = FIXTURE_NOW_US + (int64_t)dice_roll(&w->dice, 1000),
     };
 
-    agents_config(w->shared->agents, w->shared->pipelines, a, agent.row.ext_id, &agent.local, &r);
     if (agents_poll(w->shared->agents, w->shared->pipelines, &poll, answer) == POLL_UNCHANGED)
         w->failed |= memcmp(answer, w->shared->hashes[state], sizeof(answer)) != 0;
+    agents_config(w->shared->agents, w->shared->pipelines, a, agent.row.ext_id, &agent.local, &r);
 }
 
 static void *poll_agents(void *arg)

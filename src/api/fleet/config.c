@@ -31,7 +31,7 @@ static int64_t now_us(const struct call *c)
 
 /* From the worker to the lane. */
 struct polled {
-    struct agent_report report;
+    struct agent_report report; /* with the local attributes, whether they count or not */
     struct rendered config;
     bool not_modified;
 };
@@ -83,10 +83,8 @@ static void report_make(struct call *c, const struct collector_v1_get_config_req
 
     *r = (struct agent_report){
         .id = in->id, .local_max = settings->local_max, .agents_max = settings->collectors_max};
-    if (!known) {
-        r->has_local = true;
-        r->local = *local;
-    }
+    r->local = *local;
+    r->has_local = !known;
     r->returns = !known || !agent.registered || agent.inactive_us != 0;
     if (status_read(in->remote_config_status, &r->status)) {
         r->status_error = error_text(in->remote_config_status->error_message);
@@ -123,10 +121,14 @@ static void config_answer(struct call *c, const struct polled *p,
 static int config_report(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct polled *p = c->carry;
+    struct agent_report report = p->report;
 
     (void)request;
-    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &p->report,
-                     NULL, f) < 0)
+    /* Deleted since the worker looked: it comes back as a new one. */
+    if (!agents_touch(fleet_realm(c)->agents, report.id, now_us(c)))
+        report.has_local = true;
+    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &report, NULL,
+                     f) < 0)
         return -1;
     config_answer(c, p, response);
     return 0;

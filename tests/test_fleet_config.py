@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from fleet.alloy import Loaded, Refused, load, tokens
-from fleet.client import is_comment
+from fleet.client import COLLECTORS, Fleet, is_comment, wires
 
 
 def case(name, *values):
@@ -28,7 +28,6 @@ FLEET = {  # id -> local attributes
 
 @pytest.fixture(scope="module")
 def zoo(shared):
-    from fleet.client import Fleet
     with Fleet(shared) as made:
         for name, local in FLEET.items():
             made.register(name, local)
@@ -204,6 +203,22 @@ def test_a_change_of_the_collector_is_seen_by_the_next_poll(fleet):
     assert fleet.config("c", {"env": "prod"}, hash=told["hash"])["hash"] == known
 
 
+def test_a_change_is_seen_on_every_connection(fleet):
+    """Connections are spread over threads; what is acknowledged on one is true on all."""
+    fleet.register("c", {"env": "prod"})
+    request = {"id": "c", "localAttributes": {"env": "prod"}}
+    made = fleet.pipeline("web", "// 0\n", ["env=prod"])
+    with wires(fleet.server, 12) as opened:
+        for n in range(1, 12):
+            known = fleet.config("c", {"env": "prod"})["hash"]
+            fleet.call("UpdatePipeline", pipeline={"id": made, "name": "web", "contents": f"// {n}\n",
+                                                   "matchers": ["env=prod"]})
+            for wire in opened[n:] + opened[:n]:
+                answer = wire.request("POST", COLLECTORS + "GetConfig", {**request, "hash": known},
+                                      None, [fleet.authorization()]).json()
+                assert f"// {n}\n" in answer.get("content", "")
+
+
 # --- the text
 
 
@@ -245,7 +260,7 @@ def test_the_text_is_the_same_each_time_and_everywhere(fleet):
     assert fleet.config("y", dict(reversed(local.items()))) == first
     assert load(first["content"]).declared == ["a", "b", "c"]
     assert first["hash"] == hashlib.sha256(first["content"].encode()).hexdigest()
-    with type(fleet)(fleet.server) as other:
+    with Fleet(fleet.server) as other:
         for name in ("c", "b", "a"):
             other.pipeline(name, f"// {name}\n", ["env=prod"])
         assert other.config("z", {"env": "prod"}) == first

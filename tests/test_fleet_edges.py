@@ -456,6 +456,13 @@ def test_an_effective_configuration_is_kept_until_the_next(fleet):
     assert sorted(reported(fleet)[2]) == [("a", "", ""), ("b", "eQ==", "")]
 
 
+def test_a_large_effective_configuration(fleet):
+    """It may be as large as what it is made of."""
+    body = "eHh4" * (5 << 18)
+    fleet.config("c", effectiveConfig={"configMap": {"configMap": {"": {"body": body}}}})
+    assert reported(fleet)[2] == [("", body, "")]
+
+
 def test_config_says_nothing_about_who_changed_what(fleet):
     """Neither a poll nor a report of a status is a change of the collector."""
     fleet.register("c", {"x": "y"})

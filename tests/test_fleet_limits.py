@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an operator may decide about the fleet: rates, how many there may be, when silence counts, and
 the choices where the vendor's behavior is not known. Servers of their own, each with its decisions."""
+import concurrent.futures
+
 import pytest
 
 import h2client
@@ -156,6 +158,30 @@ def test_no_more_pipelines_than_that(few):
     # One goes as the other comes.
     few.call("SyncPipelines", source=git, pipelines=[draft, {"name": "four", "contents": "// 4\n"}])
     assert few.pipelines() == ["four", "three"]
+
+
+@pytest.mark.parametrize("method", ["CreateCollector", "RegisterCollector", "GetConfig",
+                                    "CreatePipeline", "UpsertPipeline"])
+def test_not_many_more_than_that_at_once(few, method):
+    """Those that become durable together may come on top; from then on there are no more."""
+    kind = {"CreateCollector": "collector"}.get(method, "pipeline" if "Pipeline" in method else None)
+
+    def write(n):
+        body = {"name": f"n{n}", "contents": "// x\n"} if kind == "pipeline" else {"id": f"n{n}"}
+        with Fleet(few.server, few.tenant, few.token) as own:
+            return own.post(method, {kind: body} if kind else body).status
+
+    def there():
+        return few.pipelines() if kind == "pipeline" else few.listed()
+
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        told = list(pool.map(write, range(16)))
+    made = there()
+    assert set(told) <= {200, 429} and len(made) >= (2 if kind == "pipeline" else 3)
+    if method != "GetConfig":
+        assert len(made) == told.count(200)
+    assert write(16) == (200 if method == "GetConfig" else 429)
+    assert there() == made
 
 
 def test_no_more_local_attributes_than_that(few):

@@ -27,10 +27,39 @@ class Agent:
         return {**local, **self.remote, "collector.ID": name}
 
 
+SCRAPE = 'prometheus.scrape "s" {\n\tforward_to = [%s]\n}\n'
+
+
 class Pipeline:
-    def __init__(self, matchers, enabled, kind, number):
-        self.matchers, self.enabled, self.type = matchers, enabled, kind
+    """uses: nothing, "all" attributes, ("key", one attribute), "exports", ("imports", a pipeline)."""
+
+    def __init__(self, matchers, enabled, kind, uses, number):
+        self.matchers, self.enabled, self.type, self.uses = matchers, enabled, kind, uses
         self.number = number  # in its contents: every write is another text
+
+    def contents(self):
+        text = f"// number {self.number}\n"
+        if self.type == "OTEL":
+            return f"# number {self.number}\na: b\n"
+        if self.uses == "all":
+            return text + SCRAPE % "encoding.to_json(argument.attributes.value)"
+        if self.uses == "exports":
+            return text + 'export "sink" {\n\tvalue = 1\n}\n'
+        if self.uses:
+            return text + SCRAPE % (
+                f'argument.attributes.value["{self.uses[1]}"]' if self.uses[0] == "key" else
+                f'argument.pipeline_exports.value["{self.uses[1]}"]["sink"]')
+        return text
+
+    def given(self, attributes, exporters):
+        """What its instance is handed: two pieces of data."""
+        if self.uses == "all":
+            return attributes, {}
+        if self.uses and self.uses[0] == "key":
+            return {k: v for k, v in attributes.items() if k == self.uses[1]}, {}
+        if self.uses and self.uses[0] == "imports":
+            return {}, {n: {"sink": f"{n}.default.sink"} for n in exporters if n == self.uses[1]}
+        return {}, {}
 
 
 def holds(matcher, attributes):
@@ -64,15 +93,15 @@ class Model:
 
     def pipeline(self):
         self.numbers += 1
+        uses = self.draw.choice([None, None, "all", ("key", self.draw.choice(KEYS + ["collector.ID"])),
+                                 "exports", ("imports", f"pipeline{self.draw.randrange(10)}")])
         return Pipeline([self.matcher() for _ in range(self.draw.randrange(4))],
                         self.draw.random() < 0.8, self.draw.choice(["ALLOY"] * 4 + ["OTEL"]),
-                        self.numbers)
+                        uses, self.numbers)
 
     @staticmethod
     def said(name, made):
-        contents = f"// number {made.number}\n" if made.type == "ALLOY" \
-            else f"# number {made.number}\na: b\n"
-        return {"name": name, "contents": contents, "matchers": made.matchers,
+        return {"name": name, "contents": made.contents(), "matchers": made.matchers,
                 "enabled": made.enabled, "configType": "CONFIG_TYPE_" + made.type}
 
     def any_agent(self):
@@ -145,14 +174,16 @@ class Model:
     # -- what has to be
 
     def wanted(self, name, local):
-        """[(pipeline, number)] by name."""
+        """[(pipeline, number, attributes, exports)] by name."""
         agent = self.agents[name]
         attributes = agent.effective(name, local)
         if not agent.enabled or agent.type == "OTEL":
             return []
-        return [(n, p.number) for n, p in sorted(self.pipelines.items())
-                if p.enabled and p.type == "ALLOY" and p.matchers
-                and all(holds(m, attributes) for m in p.matchers)]
+        chosen = [(n, p) for n, p in sorted(self.pipelines.items())
+                  if p.enabled and p.type == "ALLOY" and p.matchers
+                  and all(holds(m, attributes) for m in p.matchers)]
+        exporters = [n for n, p in chosen if p.uses == "exports"]
+        return [(n, p.number, *p.given(attributes, exporters)) for n, p in chosen]
 
     def poll(self, name):
         agent = self.agents[name]
@@ -163,9 +194,13 @@ class Model:
             assert wanted == agent.seen, (name, local)
             return
         assert wanted != agent.seen, (name, local)
-        found = [] if is_comment(told["content"]) else list(zip(
-            load(told["content"]).declared,
-            map(int, re.findall(r"// number (\d+)$", told["content"], re.M))))
+        found = []
+        if not is_comment(told["content"]):
+            loaded = load(told["content"])
+            numbers = map(int, re.findall(r"// number (\d+)$", told["content"], re.M))
+            found = [(n, number, *(loaded.values[n].get(part, {})
+                                   for part in ("attributes", "pipeline_exports")))
+                     for n, number in zip(loaded.declared, numbers)]
         assert found == wanted, (name, local)
         agent.known, agent.seen = told["hash"], wanted
 

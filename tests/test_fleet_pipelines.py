@@ -471,6 +471,14 @@ def test_sync_with_one_bad_pipeline_changes_nothing(fleet):
             fleet.refused("invalid_argument", "SyncPipelines", source=GIT, pipelines=drafts)
 
 
+def test_sync_of_much_at_once(fleet):
+    """More than other requests may have."""
+    drafts = [pipeline(f"p{n}", "//" + "x" * 900_000) for n in range(8)]
+    sync(fleet, *drafts)
+    assert len(fleet.pipelines()) == 8
+    assert fleet.call("SyncPipelines", source=GIT) == {}
+
+
 # --- what is not served
 
 

@@ -153,18 +153,37 @@ def test_clients_that_leave_at_any_moment(server):
 
 
 def test_there_is_a_bound_to_their_number(server):
+    """Which one tenant alone cannot reach."""
+    server.cli("tenant", "create", "lab", check=0)
+    key = json.loads(server.cli("key", "create", "--tenant", "lab", "--role", "viewer", "--output",
+                                "json", check=0).stdout)["token"]
     watchers = []
     try:
-        for _ in range(256):
-            watchers.append(Watcher(server))
-            assert watchers[-1].head() == 200
-        with Watcher(server) as one_more:
-            one_more.head()
-            flags, end = one_more.frame()
-            assert flags == 2 and end["error"]["code"] == "resource_exhausted"
+        for token in (server.token(), key):
+            for _ in range(128):
+                watchers.append(Watcher(server, token=token))
+                assert watchers[-1].head() == 200
+            with Watcher(server, token=token) as one_more:
+                one_more.head()
+                flags, end = one_more.frame()
+                assert flags == 2 and end["error"]["code"] == "resource_exhausted"
+        registrar(server)("seen")
+        assert watchers[0].change()["id"] == "seen"
     finally:
         for watcher in watchers:
             watcher.wire.close()
+
+
+def test_changes_over_grpc(server):
+    import grpc  # slow to load
+    with grpc.insecure_channel(f"127.0.0.1:{server.port()}") as channel:
+        watch = channel.unary_stream(PATH, request_serializer=bytes, response_deserializer=bytes)
+        stream = watch(b"", metadata=[("authorization", f"Bearer {server.token()}")])
+        stream.initial_metadata()  # from now on it sees
+        registrar(server)("over-grpc")
+        first = next(iter(stream))
+        assert first.startswith(b"\x08\x01\x12\x09over-grpc")  # KIND_CHANGED and its id
+        stream.cancel()
 
 
 def test_the_time_of_a_request_does_not_end_a_watch(tmp_path):

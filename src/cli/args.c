@@ -115,7 +115,7 @@ static int take_letter(struct walk *w, const char *arg, struct fail *f)
     const char *value = NULL;
 
     for (size_t i = 0; i < w->flag_count; i++)
-        if (w->flags[i].letter == arg[1])
+        if (w->flags[i].letter && w->flags[i].letter[0] == arg[1])
             flag = &w->flags[i];
     if (!flag)
         return fail_set(f, CODE_INVALID_ARGUMENT,
@@ -235,8 +235,8 @@ void args_help(struct buf *out, const struct args_flag *flags, size_t flag_count
 {
     for (size_t i = 0; i < flag_count; i++) {
         buf_put_str(out, STR("  "));
-        if (flags[i].letter != '\0')
-            buf_printf(out, "-%c, ", flags[i].letter);
+        if (flags[i].letter)
+            buf_printf(out, "-%s, ", flags[i].letter);
         buf_printf(out, "--%s", flags[i].name);
         if (flags[i].kind != ARGS_SWITCH)
             buf_printf(out, " %s", flags[i].value);

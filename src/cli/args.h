@@ -23,9 +23,9 @@ enum args_kind {
 struct args_flag {
     const char *name; /* without the dashes */
     enum args_kind kind;
-    const char *value; /* what help calls the value: "ADDRESS" */
-    const char *text;  /* for help */
-    char letter;       /* 'f': also `-f VALUE`; 0: none */
+    const char *value;  /* what help calls the value: "ADDRESS" */
+    const char *text;   /* for help */
+    const char *letter; /* "f": also `-f VALUE`; NULL: none */
 };
 
 struct args_value {

@@ -198,7 +198,7 @@ static void operands_are_counted(void **state)
 static void a_letter_stands_for_its_flag(void **state)
 {
     static const struct args_flag lettered[] = {
-        {.name = "file", .kind = ARGS_LIST, .value = "FILE", .text = "What.", .letter = 'f'}};
+        {.name = "file", .kind = ARGS_LIST, .value = "FILE", .text = "What.", .letter = "f"}};
     char *argv[] = {(char[]){"-f"}, (char[]){"a"}, (char[]){"-fb"}, (char[]){"--file=c"},
                     (char[]){"d"}};
     struct args args;

@@ -11,7 +11,7 @@
 
 #define PIPELINE_FILE_FLAG                                                                         \
     {                                                                                              \
-        .name = "file", .kind = ARGS_LIST, .value = "FILE", .letter = 'f',                         \
+        .name = "file", .kind = ARGS_LIST, .value = "FILE", .letter = "f",                         \
         .text =                                                                                    \
             "JSON with one pipeline or {\"pipelines\":[...]} (- reads it from standard "           \
             "input), or contents: .alloy and .river for Alloy, .yaml and .yml for an "             \

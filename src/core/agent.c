@@ -222,7 +222,7 @@ static struct attributes sorted(struct arena *a, const struct attributes *local)
 static int read_agent(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
                       struct fail *f)
 {
-    struct collector row;
+    struct collector row = {0};
 
     if (store_collector_get_ext(tx, tenant, COLLECTOR_AGENT, STR(""), id, &row, f) < 0)
         return -1;
@@ -289,7 +289,7 @@ static bool differs(const struct agent *x, const struct agent *y)
 int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f)
 {
-    struct agent now;
+    struct agent now = {0};
 
     if (check_name(a->row.name, f) < 0 || check_type(a->type, f) < 0 ||
         agent_check_remote(&a->remote, f) < 0 ||
@@ -320,7 +320,7 @@ int agent_update(struct store_tx *tx, struct registry *r, const struct caller *b
 int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                  struct str id, struct fail *f)
 {
-    struct agent a;
+    struct agent a = {0};
 
     if (agent_get(tx, tenant, id, &a, f) < 0)
         return -1;
@@ -338,7 +338,7 @@ int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by
                 struct str id, struct fail *f)
 {
     int64_t now = store_tx_now(tx);
-    struct agent a;
+    struct agent a = {0};
 
     if (read_agent(tx, tenant, id, &a, f) < 0)
         return f->code == CODE_NOT_FOUND ? 0 : -1;

@@ -84,22 +84,22 @@ struct registry;
 struct agent_report {
     struct str id;
     bool has_local;
-    struct attributes local; /* any order, without AGENT_ID_KEY or with it: it is dropped */
     bool has_name;
-    struct str name;
     bool has_status;
-    enum agent_status status;
-    struct str status_error; /* its text, not its hash */
     bool has_effective_config;
+    bool returns;            /* ends an explicit inactivity */
+    enum agent_type type;    /* of an agent that is new; 0: AGENT_ALLOY */
+    struct attributes local; /* any order, without AGENT_ID_KEY or with it: it is dropped */
+    struct str name;
+    struct str status_error; /* its text, not its hash */
     struct str effective_config;
+    enum agent_status status;
 
     /* What text_ref_of() says of the two texts, when it was asked before (set): hashing is better
      * done on a worker than on the lane. */
     struct text_ref status_error_ref;
     struct text_ref effective_config_ref;
 
-    enum agent_type type; /* of an agent that is new; 0: AGENT_ALLOY */
-    bool returns;         /* ends an explicit inactivity */
     size_t local_max;  /* attributes that are not reserved; 0: any number up to AGENT_LOCAL_MAX */
     size_t agents_max; /* of the tenant; 0: any number. See agent_check_room() */
 };

@@ -20,7 +20,7 @@
 #define RECORD_NONE UINT32_MAX
 
 /* Walks over all agents hold a shard's lock for no more of them than this. */
-#define RECORDS_A_STEP 512
+#define RECORDS_A_STEP 128
 
 enum record_flag {
     RECORD_ENABLED = 1 << 0,

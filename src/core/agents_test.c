@@ -337,6 +337,33 @@ static void stats_count_agents_and_what_they_report(void **state)
     assert_int_equal(s.active, 0);
 }
 
+static void attributes_that_come_and_go_leave_nothing_behind(void **state)
+{
+    struct agents_fixture *x = *state;
+    struct agents_stats before;
+    struct agents_stats now;
+    struct arena *a = arena_new(4096);
+
+    agent_put(x, 1, "one", "key=stays other=x", "");
+    for (int i = 0; i < 20000; i++) {
+        const char *said = arena_cstr(
+            a, arena_printf(a, "key=a-value-of-no-small-size-%05d key%05d=%05d", i, i, i));
+        struct agent two = agent_of(a, 2, "two", said, said);
+
+        if (i == 100)
+            agents_stats(x->agents, FIXTURE_NOW_US, 1, &before);
+        agents_put(x->agents, &two);
+        if (i % 3 == 0)
+            agents_remove(x->agents, STR("two"));
+        arena_reset(a);
+    }
+    agents_remove(x->agents, STR("two"));
+    agents_stats(x->agents, FIXTURE_NOW_US, 1, &now);
+    assert_int_equal(now.strings, 2);
+    assert_true(now.memory_bytes <= before.memory_bytes);
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +380,7 @@ int main(void)
         AGENTS_TEST(walk_goes_in_order_of_id_until_it_is_told_to_end),
         AGENTS_TEST(walk_copies_what_agents_share_once),
         AGENTS_TEST(values_in_use_are_told_apart_by_who_says_them),
+        AGENTS_TEST(attributes_that_come_and_go_leave_nothing_behind),
         AGENTS_TEST(stats_count_agents_and_what_they_report),
     };
 

@@ -12,11 +12,13 @@
 #define POLLERS 2
 #define POLLS   8000
 #define LISTS   300
+#define STATES  6 /* of an agent; in state 0 there is none */
 
 struct shared {
     struct agents *agents;
     struct pipelines *pipelines;
     pthread_barrier_t start;
+    char hashes[STATES][64]; /* of what an agent in that state gets */
 };
 
 struct worker {
@@ -60,8 +62,8 @@ static void *write_agents(void *arg)
 
     pthread_barrier_wait(&w->shared->start);
     for (int i = 0; i < STEPS; i++) {
-        size_t n = dice_roll(&w->dice, AGENTS);
-        unsigned state = (unsigned)dice_roll(&w->dice, 6);
+        size_t n = dice_roll(&w->dice, i % 2 ? 8 : AGENTS); /* some of them are polled */
+        unsigned state = (unsigned)dice_roll(&w->dice, STATES);
         struct agent agent = numbered_agent(a, n, state);
 
         if (state == 0)
@@ -75,27 +77,42 @@ static void *write_agents(void *arg)
     return NULL;
 }
 
+static void render_hashes(struct shared *s)
+{
+    struct arena *a = arena_new(4096);
+
+    for (unsigned state = 1; state < STATES; state++) {
+        struct agent agent = numbered_agent(a, 0, state);
+        struct attributes all = attributes_overlay(a, STR("x"), &agent.local, &agent.remote);
+        struct agent_view view = {STR("x"), AGENT_ALLOY, true, all.items, all.count};
+        struct rendered r = {0};
+
+        pipelines_render(s->pipelines, &view, a, NULL, &r);
+        hex_print(r.hash, sizeof(r.hash), s->hashes[state]);
+    }
+    arena_free(&a);
+}
+
+/* An agent that says what is registered is in the state that this belongs to, so there is one hash
+ * that may be answered, whatever the writer does meanwhile. */
 static void poll_one(struct worker *w, struct arena *a)
 {
-    struct agent agent =
-        numbered_agent(a, dice_roll(&w->dice, AGENTS), 1 + (unsigned)dice_roll(&w->dice, 5));
+    unsigned state = 1 + (unsigned)dice_roll(&w->dice, STATES - 1);
+    struct agent agent = numbered_agent(a, dice_roll(&w->dice, 8), state);
+    const char *asked = w->shared->hashes[1 + dice_roll(&w->dice, STATES - 1)];
     struct rendered r = {0};
-    char hash[64];
     char answer[64];
-
-    agents_config(w->shared->agents, w->shared->pipelines, a, agent.row.ext_id, &agent.local, &r);
-    hex_print(r.hash, sizeof(r.hash), hash);
-
     struct poll poll = {
         .id = agent.row.ext_id,
         .local = agent.local.items,
         .local_count = agent.local.count,
-        .hash = str_make(hash, sizeof(hash)),
+        .hash = str_make(asked, sizeof(answer)),
         .now_us = FIXTURE_NOW_US + (int64_t)dice_roll(&w->dice, 1000),
     };
 
     if (agents_poll(w->shared->agents, w->shared->pipelines, &poll, answer) == POLL_UNCHANGED)
-        w->failed |= memcmp(answer, hash, sizeof(hash)) != 0;
+        w->failed |= memcmp(answer, w->shared->hashes[state], sizeof(answer)) != 0;
+    agents_config(w->shared->agents, w->shared->pipelines, a, agent.row.ext_id, &agent.local, &r);
 }
 
 static void *poll_agents(void *arg)
@@ -201,6 +218,7 @@ static void nobody_sees_half_of_a_change(void **state)
                                            .contents = "prometheus.exporter.self \"me\" { }\n"});
     draft_put(s.pipelines, &(struct draft){2, "team", .matchers = {"team=t1"},
                                            .contents = "prometheus.exporter.unix \"me\" { }\n"});
+    render_hashes(&s);
     pthread_barrier_init(&s.start, NULL, COUNTOF(workers));
     for (size_t i = 0; i < COUNTOF(workers); i++) {
         workers[i].shared = &s;

@@ -54,7 +54,7 @@ static int apply(struct sync *s, const struct pipeline_draft *draft, struct fail
 {
     struct pipeline_spec spec = *draft->spec;
     struct pipeline p = {.tenant = s->tenant, .name = draft->name, .enabled = draft->enabled};
-    struct pipeline was;
+    struct pipeline was = {0};
 
     spec.has_source = true;
     spec.source_type = s->source_type;

@@ -13,12 +13,12 @@ struct model {
     size_t count;
 };
 
-static void set_up(struct model *m)
+static void model_init(struct model *m)
 {
     *m = (struct model){.has = heap_new_array(bool, UNIVERSE)};
 }
 
-static void tear_down(struct model *m)
+static void model_done(struct model *m)
 {
     posting_done(&m->posting);
     free(m->has);
@@ -84,7 +84,7 @@ static void posting_holds_what_was_added_and_not_removed(void **state)
     bool seen[3] = {false};
 
     (void)state;
-    set_up(&m);
+    model_init(&m);
     for (size_t i = 0; i < STEPS; i++) {
         bool shrinks = i / 2500 % 2 == 1; /* through all forms and back */
         uint32_t slot = (uint32_t)dice_roll(&d, 2000) * 150;
@@ -106,7 +106,7 @@ static void posting_holds_what_was_added_and_not_removed(void **state)
         drop(&m, i);
     assert_same(&m);
     assert_int_equal(m.posting.form, POSTING_SLOTS);
-    tear_down(&m);
+    model_done(&m);
 }
 
 static void members_come_back_in_order_whatever_the_order_of_adding(void **state)
@@ -114,11 +114,11 @@ static void members_come_back_in_order_whatever_the_order_of_adding(void **state
     struct model m;
 
     (void)state;
-    set_up(&m);
+    model_init(&m);
     for (uint32_t i = 2000; i-- > 0;)
         put(&m, i * 7 % 1999 * 13);
     assert_same(&m);
-    tear_down(&m);
+    model_done(&m);
 }
 
 static void sets_join_meet_and_part_as_flags_do(void **state)
@@ -134,8 +134,8 @@ static void sets_join_meet_and_part_as_flags_do(void **state)
             bool *want = heap_new_array(bool, UNIVERSE);
             int what = (int)dice_roll(&d, 3);
 
-            set_up(&a);
-            set_up(&b);
+            model_init(&a);
+            model_init(&b);
             fill(&a, &d, sizes[i]);
             fill(&b, &d, sizes[j]);
             for (uint32_t n = 0; n < UNIVERSE; n += 1000) { /* or they hardly meet */
@@ -170,8 +170,8 @@ static void sets_join_meet_and_part_as_flags_do(void **state)
             slot_set_free(&by_set);
             slot_set_free(&other);
             free(want);
-            tear_down(&a);
-            tear_down(&b);
+            model_done(&a);
+            model_done(&b);
         }
     }
 }

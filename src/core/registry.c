@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See registry.h: how memory is loaded, and how it follows what commits. */
+/* See registry.h: how memory is loaded, measured and watched. */
 #include "core/registry.h"
 
 #include <pthread.h>
@@ -150,13 +150,18 @@ static int load_agents(struct registry *r, struct fail *f)
     return l.failed ? -1 : result;
 }
 
+void registry_warn(struct registry *r, const struct pipeline *row, const struct fail *f)
+{
+    log_warn(r->log, "pipeline cannot be used", KV_UINT("tenant", row->tenant),
+             KV_SLICE("pipeline", row->name), KV_STR("why", f->message));
+}
+
 static void load_pipeline(struct registry *r, const struct pipeline *row)
 {
     struct fail f = {0};
 
     if (pipelines_put(registry_realm(r, row->tenant)->pipelines, row, &f) < 0)
-        log_warn(r->log, "pipeline cannot be used", KV_UINT("tenant", row->tenant),
-                 KV_SLICE("pipeline", row->name), KV_STR("why", f.message));
+        registry_warn(r, row, &f);
 }
 
 /* The pipelines of a tenant above *after, which moves on to the last of them. */
@@ -252,172 +257,10 @@ void registry_unwatch(struct registry *r, struct registry_watcher *w)
     pthread_mutex_unlock(&r->watch_lock);
 }
 
-static void tell(struct registry *r, uint64_t tenant, struct str id, bool deleted)
+void registry_tell(struct registry *r, uint64_t tenant, struct str id, bool deleted)
 {
     pthread_mutex_lock(&r->watch_lock);
     for (struct registry_watcher *w = r->watchers; w; w = w->next)
         w->fn(w, tenant, id, deleted);
     pthread_mutex_unlock(&r->watch_lock);
-}
-
-/* --- following; the copies live as long as the job's arena, that is until after the commit --- */
-
-struct agent_change {
-    struct registry *registry;
-    struct agent agent;
-};
-
-static struct attributes copy_attributes(struct arena *a, const struct label *items, size_t count)
-{
-    struct attributes out = {arena_new_array(a, struct label, count), count};
-
-    for (size_t i = 0; i < count; i++) {
-        out.items[i].key = arena_str(a, items[i].key);
-        out.items[i].value = arena_str(a, items[i].value);
-    }
-    return out;
-}
-
-static void apply_agent(void *arg)
-{
-    struct agent_change *c = arg;
-    const struct collector *row = &c->agent.row;
-
-    agents_put(registry_realm(c->registry, row->tenant)->agents, &c->agent);
-    tell(c->registry, row->tenant, row->ext_id, false);
-}
-
-void registry_agent_changed(struct registry *r, struct store_tx *tx, const struct agent *agent)
-{
-    struct arena *a = store_tx_arena(tx);
-    struct agent_change *c;
-
-    if (!r)
-        return;
-    c = arena_new_type(a, struct agent_change);
-    c->registry = r;
-    c->agent = *agent;
-    c->agent.row.space = arena_str(a, agent->row.space);
-    c->agent.row.ext_id = arena_str(a, agent->row.ext_id);
-    c->agent.row.name = arena_str(a, agent->row.name);
-    c->agent.row.labels = STR("");
-    c->agent.row.body = STR("");
-    c->agent.local = copy_attributes(a, agent->local.items, agent->local.count);
-    c->agent.remote = copy_attributes(a, agent->remote.items, agent->remote.count);
-    c->agent.extras = copy_attributes(a, agent->extras, agent->extra_count).items;
-    store_on_commit(tx, apply_agent, c);
-}
-
-struct deletion {
-    struct registry *registry;
-    uint64_t tenant;
-    struct str id;  /* of an agent */
-    int64_t number; /* of a pipeline */
-};
-
-static struct deletion *new_deletion(struct registry *r, struct store_tx *tx, uint64_t tenant)
-{
-    struct deletion *d = arena_new_type(store_tx_arena(tx), struct deletion);
-
-    d->registry = r;
-    d->tenant = tenant;
-    return d;
-}
-
-static void apply_agent_deletion(void *arg)
-{
-    struct deletion *d = arg;
-
-    agents_remove(registry_realm(d->registry, d->tenant)->agents, d->id);
-    tell(d->registry, d->tenant, d->id, true);
-}
-
-void registry_agent_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant, struct str id)
-{
-    struct deletion *d;
-
-    if (!r)
-        return;
-    d = new_deletion(r, tx, tenant);
-    d->id = arena_str(store_tx_arena(tx), id);
-    store_on_commit(tx, apply_agent_deletion, d);
-}
-
-struct pipeline_followup {
-    struct registry *registry;
-    struct pipeline row;
-};
-
-static void apply_pipeline(void *arg)
-{
-    struct pipeline_followup *c = arg;
-
-    load_pipeline(c->registry, &c->row);
-}
-
-void registry_pipeline_changed(struct registry *r, struct store_tx *tx, const struct pipeline *p)
-{
-    struct arena *a = store_tx_arena(tx);
-    struct pipeline_followup *c;
-
-    if (!r)
-        return;
-    c = arena_new_type(a, struct pipeline_followup);
-    c->registry = r;
-    c->row = *p;
-    c->row.name = arena_str(a, p->name);
-    c->row.body = arena_str(a, p->body);
-    store_on_commit(tx, apply_pipeline, c);
-}
-
-static void apply_pipeline_deletion(void *arg)
-{
-    struct deletion *d = arg;
-
-    pipelines_remove(registry_realm(d->registry, d->tenant)->pipelines, d->number);
-}
-
-void registry_pipeline_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant, int64_t id)
-{
-    struct deletion *d;
-
-    if (!r)
-        return;
-    d = new_deletion(r, tx, tenant);
-    d->number = id;
-    store_on_commit(tx, apply_pipeline_deletion, d);
-}
-
-static void remove_pipelines(struct pipelines *p, struct arena *a)
-{
-    const struct agent_view nobody = {.id = STR(""), .type = AGENT_ALLOY};
-    struct pipeline_verdict *all;
-    size_t count;
-
-    pipelines_explain(p, a, &nobody, &all, &count);
-    for (size_t i = 0; i < count; i++)
-        pipelines_remove(p, all[i].id);
-}
-
-static void apply_tenant_deletion(void *arg)
-{
-    struct deletion *d = arg;
-    struct realm *realm = registry_realm(d->registry, d->tenant);
-    struct arena *a = arena_new(4096);
-    struct str *ids;
-    size_t count;
-
-    agents_select(realm->agents, a, NULL, 0, &ids, &count);
-    for (size_t i = 0; i < count; i++) {
-        agents_remove(realm->agents, ids[i]);
-        tell(d->registry, d->tenant, ids[i], true);
-    }
-    remove_pipelines(realm->pipelines, a);
-    arena_free(&a);
-}
-
-void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant)
-{
-    if (r)
-        store_on_commit(tx, apply_tenant_deletion, new_deletion(r, tx, tenant));
 }

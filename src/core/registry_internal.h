@@ -29,4 +29,10 @@ struct registry {
     struct registry_watcher *watchers;
 };
 
+/* Tells the watchers. */
+void registry_tell(struct registry *r, uint64_t tenant, struct str id, bool deleted);
+
+/* Logs that a pipeline does not compile. */
+void registry_warn(struct registry *r, const struct pipeline *row, const struct fail *f);
+
 #endif

@@ -61,6 +61,10 @@ void store_read_close(struct store_tx **tx);
  * job is rolled back. arg lives in the job's arena. This is how memory follows the store. */
 void store_on_commit(struct store_tx *tx, void (*fn)(void *arg), void *arg);
 
+/* The arg of the present job's newest hook when that is fn, else NULL: what a job does in several
+ * steps can take effect at one moment. */
+void *store_last_on_commit(const struct store_tx *tx, void (*fn)(void *arg));
+
 struct arena *store_tx_arena(struct store_tx *tx) RETURNS_NONNULL;
 
 /* The time of the transaction: one value for all its rows. Wall, microseconds. */

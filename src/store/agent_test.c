@@ -3,6 +3,8 @@
  */
 #include "store/agent_fixture.h"
 
+#include "core/registry.h"
+
 #define SECOND INT64_C(1000000)
 
 static void refuses(struct fixture *x, int result, enum code code, const char *reason)
@@ -580,6 +582,39 @@ static void names_and_types_are_checked(void **state)
     refuses(x, fixture_write(x, agent_do_create, &c), CODE_INVALID_ARGUMENT, "bad_type");
 }
 
+struct bounded {
+    struct agent_call call;
+    struct registry *registry;
+};
+
+static int do_bounded(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct bounded *b = arg;
+
+    return agent_report(tx, b->registry, NULL, b->call.tenant, &b->call.report, NULL, f);
+}
+
+static void agents_are_counted_but_known_ones_may_always_report(void **state)
+{
+    struct fixture *x = *state;
+    struct registry_options o = {.store = x->store, .clock = x->clock};
+    struct bounded b = {.call = about(x, "a"), .registry = registry_new(&o)};
+
+    b.call.report.agents_max = 2;
+    assert_int_equal(fixture_write(x, do_bounded, &b), 0);
+    b.call.report.id = STR("b");
+    assert_int_equal(fixture_write(x, do_bounded, &b), 0);
+    b.call.report.id = STR("c");
+    refuses(x, fixture_write(x, do_bounded, &b), CODE_RESOURCE_EXHAUSTED, "too_many_agents");
+    b.call.report.id = STR("b");
+    b.call.report.has_status = true;
+    assert_int_equal(fixture_write(x, do_bounded, &b), 0);
+    b.call.report.id = STR("c");
+    b.call.report.agents_max = 0;
+    assert_int_equal(fixture_write(x, do_bounded, &b), 0);
+    registry_free(&b.registry);
+}
+
 /* ---- Attributes as such ---- */
 
 static void the_operator_wins_but_for_what_is_the_agents_own(void **state)
@@ -694,6 +729,7 @@ int main(void)
         FIXTURE_TEST(attributes_are_bounded_in_characters),
         FIXTURE_TEST(attributes_are_counted),
         FIXTURE_TEST(names_and_types_are_checked),
+        FIXTURE_TEST(agents_are_counted_but_known_ones_may_always_report),
         FIXTURE_TEST(the_operator_wins_but_for_what_is_the_agents_own),
         FIXTURE_TEST(of_keys_that_come_twice_the_last_stays),
         FIXTURE_TEST(a_row_that_is_no_agents_is_told_as_lost),

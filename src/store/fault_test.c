@@ -3,7 +3,7 @@
  * failing, until a run passes untouched. After each: nothing half-applied, nothing left open. */
 #include "store/fixture.h"
 
-#include "core/collector.h"
+#include "core/agent.h"
 #include "core/event.h"
 #include "core/key.h"
 #include "core/pipeline.h"
@@ -40,14 +40,36 @@ static int build(struct store_tx *tx, void *arg, struct fail *f)
         tx, &(struct task_new){.tenant = t->id, .kind = STR("dig"), .max_attempts = 2}, &task, f);
 }
 
+/* An agent with two texts, one of which is exchanged for another. */
+static int report(struct store_tx *tx, const struct tenant *t, struct fail *f)
+{
+    struct agent_report r = {
+        .id = STR("a"),
+        .has_status = true,
+        .status = AGENT_STATUS_FAILED,
+        .status_error = STR("line 1"),
+        .has_effective_config = true,
+        .effective_config = STR("logging"),
+    };
+    struct agent a = {0};
+
+    if (agent_report(tx, NULL, NULL, t->id, &r, NULL, f) < 0)
+        return -1;
+    r.effective_config = STR("tracing");
+    if (agent_report(tx, NULL, NULL, t->id, &r, NULL, f) < 0 ||
+        agent_get(tx, t->id, r.id, &a, f) < 0)
+        return -1;
+    return store_collector_set_seen(tx, t->id, a.row.id, a.row.last_seen_us + 1, f);
+}
+
 static int work(struct store_tx *tx, void *arg, struct fail *f)
 {
     static const struct str kinds[] = {STR_INIT("dig")};
     struct task *tasks;
     size_t count;
 
-    (void)arg;
-    if (task_claim(tx, kinds, 1, STR("me"), 1000, 10, &tasks, &count, f) < 0)
+    if (report(tx, arg, f) < 0 ||
+        task_claim(tx, kinds, 1, STR("me"), 1000, 10, &tasks, &count, f) < 0)
         return -1;
     return count == 1 ? task_finish(tx, &tasks[0], STR("dug"), f)
                       : fail_set(f, CODE_INTERNAL, "there is one task");
@@ -83,7 +105,7 @@ static int scenario(struct fixture *x, struct store_options *o, int *steps)
         *steps = 1;
         if (store_write(s, x->arena, build, &t, &f) == 0) {
             *steps = 2;
-            if (store_write(s, x->arena, work, NULL, &f) == 0) {
+            if (store_write(s, x->arena, work, &t, &f) == 0) {
                 *steps = 3;
                 r = read_back(s, x->arena, &t, &count, &f);
             }
@@ -107,11 +129,12 @@ static void assert_whole(struct fixture *x, const char *dir, int steps)
     assert_int_equal(found.count, 0);
     assert_int_equal(found.tenants, steps >= 1);
     assert_int_equal(found.keys, steps >= 2);
-    assert_int_equal(found.collectors, steps >= 2);
+    assert_int_equal(found.collectors, (steps >= 2) + (steps >= 3));
+    assert_int_equal(found.texts, steps >= 3 ? 2 : 0);
     assert_int_equal(found.sources, steps >= 2);
     assert_int_equal(found.pipelines, steps >= 2);
     assert_int_equal(found.tasks, steps >= 2);
-    assert_int_equal(found.events, steps == 0 ? 0 : (steps == 1 ? 1 : 7));
+    assert_int_equal(found.events, steps == 0 ? 0 : (steps == 1 ? 1 : (steps == 2 ? 7 : 9)));
     store_close(&s);
 }
 

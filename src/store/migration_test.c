@@ -46,10 +46,10 @@ static void assert_all_is_there(struct fixture *x)
     struct collector_filter all = {0};
     struct store_tx *tx = fixture_read(x);
     struct store_health h;
-    struct collector *rows;
-    struct source source;
-    int64_t total;
-    size_t n;
+    struct collector *rows = NULL;
+    struct source source = {0};
+    int64_t total = 0;
+    size_t n = 0;
 
     assert_int_equal(collector_list(tx, 1, &all, &rows, &n, &total, &x->fail), 0);
     assert_int_equal(n, 3);
@@ -85,7 +85,7 @@ static void a_file_of_the_first_schema_keeps_what_was_seen(void **state)
 {
     struct fixture *x = *state;
     struct store_tx *tx;
-    struct collector c;
+    struct collector c = {0};
 
     make_first_schema(x);
     assert_int_equal(fixture_open(x), 0);

@@ -236,6 +236,86 @@ static void pipelines_follow_too(void **state)
     assert_int_equal(pipelines_count(realm_of(b)->pipelines), 0);
 }
 
+static struct pipeline draft(struct beside *b, const char *name)
+{
+    struct pipeline_spec spec = {.type = AGENT_ALLOY, .contents = STR(CONTENTS)};
+    struct pipeline p = {.tenant = b->x->tenant.id, .name = str_of(name), .enabled = true};
+
+    assert_int_equal(pipeline_spec_encode(b->x->arena, &spec, &p.body, &b->x->fail), 0);
+    return p;
+}
+
+static int do_several(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+    struct pipeline all[] = {draft(b, "a"), draft(b, "b"), draft(b, "c")};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (pipeline_create(tx, b->registry, NULL, &all[i], f) < 0)
+            return -1;
+    }
+    if (pipeline_delete(tx, b->registry, NULL, all[0].tenant, all[0].id, 0, f) < 0 ||
+        do_report(tx, b, f) < 0 || pipeline_create(tx, b->registry, NULL, &all[2], f) < 0)
+        return -1;
+    return after(b, 0, f);
+}
+
+static void all_changes_of_a_job_show_in_their_order(void **state)
+{
+    struct beside *b = *state;
+    struct agent got;
+
+    b->call = agent_registration(b->x, "a", "name", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    b->fails = true;
+    assert_int_equal(fixture_write(b->x, do_several, b), -1);
+    assert_int_equal(pipelines_count(realm_of(b)->pipelines), 0);
+    b->fails = false;
+    assert_int_equal(fixture_write(b->x, do_several, b), 0);
+    assert_int_equal(pipelines_count(realm_of(b)->pipelines), 2);
+    assert_true(knows(b, "a", &got));
+}
+
+/* Tells of a change and then writes over all that it told of. */
+static int do_scribble(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+    char text[] = "id-name-key-value";
+    struct label pair = {str_make(text + 8, 3), str_make(text + 12, 5)};
+    struct agent agent = {
+        .row = {.tenant = b->x->tenant.id,
+                .id = 99,
+                .ext_id = str_make(text, 2),
+                .name = str_make(text + 3, 4),
+                .revision = 1},
+        .type = AGENT_ALLOY,
+        .local = {&pair, 1},
+        .remote = {&pair, 1},
+        .extras = &pair,
+        .extra_count = 1,
+    };
+
+    (void)f;
+    registry_agent_changed(b->registry, tx, &agent);
+    memset(text, 'x', sizeof(text));
+    pair = (struct label){STR("lost"), STR("lost")};
+    return 0;
+}
+
+static void what_a_job_told_of_may_vanish_before_its_commit(void **state)
+{
+    struct beside *b = *state;
+    struct label want = {STR("key"), STR("value")};
+    struct agent got;
+
+    assert_int_equal(fixture_write(b->x, do_scribble, b), 0);
+    assert_true(knows(b, "id", &got));
+    assert_true(str_eq(got.row.name, STR("name")));
+    agent_assert_attributes(&got.local, (struct attributes){&want, 1});
+    agent_assert_attributes(&got.remote, (struct attributes){&want, 1});
+    assert_int_equal(got.extra_count, 1);
+    assert_true(str_eq(got.extras[0].value, want.value));
+}
+
 static void what_is_left_of_a_deleted_tenant_is_empty(void **state)
 {
     struct beside *b = *state;
@@ -545,6 +625,8 @@ int main(void)
         TEST(agent_that_is_rolled_back_never_shows),
         TEST(deletion_shows_only_when_it_is_durable),
         TEST(pipelines_follow_too),
+        TEST(all_changes_of_a_job_show_in_their_order),
+        TEST(what_a_job_told_of_may_vanish_before_its_commit),
         TEST(what_is_left_of_a_deleted_tenant_is_empty),
         TEST(memory_that_followed_equals_memory_that_is_loaded),
         TEST(loaded_agents_are_answered_from_memory),

@@ -88,6 +88,11 @@ void store_on_commit(struct store_tx *tx, void (*fn)(void *arg), void *arg)
     tx->last_hook = h;
 }
 
+void *store_last_on_commit(const struct store_tx *tx, void (*fn)(void *arg))
+{
+    return tx->last_hook && tx->last_hook->fn == fn ? tx->last_hook->arg : NULL;
+}
+
 struct arena *store_tx_arena(struct store_tx *tx)
 {
     return tx->arena;

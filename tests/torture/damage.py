@@ -66,6 +66,38 @@ def event_is_gone(server, model, _):
          ("subject", "kind", "seq"), (_key(model, State.THERE).id,))
 
 
+def agent_is_gone(server, model, _):
+    name = next(name for kind, name in model.fleet.values if kind == "agent")
+    with closing(sqlite3.connect(server.data_file())) as database:
+        database.execute("delete from collector_seen")
+        database.commit()
+    _sql(server, "delete from {table} where ext_id = ?", ("ext_id", "labels"), (name,))
+
+
+def remote_attributes_are_gone(server, model, _):
+    name = next(name for (kind, name), value in model.fleet.values.items()
+                if kind == "agent" and value["remote"])
+    _sql(server, "update {table} set labels = x'' where ext_id = ?", ("ext_id", "labels"), (name,))
+
+
+def pipeline_is_enabled(server, model, _):
+    name = next(name for (kind, name), value in model.fleet.values.items()
+                if kind == "pipeline" and not value["enabled"])
+    with closing(sqlite3.connect(server.data_file())) as database:
+        changed = database.execute("update pipelines set enabled = 1 where name = ?", (name,))
+        database.commit()
+        if changed.rowcount != 1:
+            raise Broken(f"{name} is no pipeline")
+
+
+def text_is_counted_wrong(server, _, __):
+    with closing(sqlite3.connect(server.data_file())) as database:
+        changed = database.execute("update text_refs set refs = refs + 1")
+        database.commit()
+        if changed.rowcount < 1:
+            raise Broken("there are no texts")
+
+
 def tenant_event_is_gone(server, model, _):
     name = next(name for name in model.tenants if name != "default")
     _sql(server, "delete from {table} where subject = ? and kind = 'tenant.created'",
@@ -95,7 +127,8 @@ def page_is_overwritten(server, _, __):
 
 
 DAMAGES = (key_is_gone, key_is_live_again, key_is_revoked, label_is_another, expiry_is_another,
-           event_is_gone, tenant_event_is_gone, tenant_is_gone, file_is_older, page_is_overwritten)
+           event_is_gone, agent_is_gone, remote_attributes_are_gone, pipeline_is_enabled,
+           text_is_counted_wrong, tenant_event_is_gone, tenant_is_gone, file_is_older, page_is_overwritten)
 
 
 async def _judge(run, server, model):

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass, field
 from enum import Enum
 
+from fleet import Fleet
+
 
 class State(Enum):
     COMING = "create in flight"
@@ -64,6 +66,7 @@ class Journal:
 class Model:
     def __init__(self, journal):
         self.journal = journal
+        self.fleet = Fleet(journal)
         self.tenants = {}
         self.home = None         # the tenant whose event log tells of all tenants
         self.tenant_events = {}  # name -> kinds seen there

@@ -4,7 +4,8 @@
 against what it acknowledged. Nothing that was acknowledged may be missing, nothing may be there by
 half, and `muster check` must find the data file in order each time.
 
-Keys and tenants are created, revoked and deleted over HTTP from many connections. The moment of a
+Keys and tenants are created, revoked and deleted over HTTP from many connections, agents and
+pipelines over Connect JSON (fleet.py). The moment of a
 kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
 backup is streamed, while a tenant with many keys is deleted, during a drain, during start-up, and
 during the very first start, which migrates an empty data file to the present schema. The seed is
@@ -21,6 +22,7 @@ import time
 from collections import Counter
 
 import damage
+from fleet import FleetClient, fleet_seen
 from model import Journal, Model, Seen, State
 from server import DATA_FILE, Broken, Failure, Server
 from wire import Connection, Lost
@@ -30,6 +32,7 @@ PAGE = 500
 FRESH_EVERY = 20      # rounds over one data directory; keeps each comparison short
 LIVE_KEYS = 400       # about as many keys are kept alive
 CASCADE = 40          # keys of a tenant that is deleted under a kill
+FLEET_SHARE = 0.5     # of the changes
 TOKENS = 60           # credentials tried in a comparison
 KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
          "first start": 12}
@@ -46,6 +49,7 @@ class Client:
         self.rng = rng
         self.number = number
         self.connection = None
+        self.fleet = FleetClient(self)
 
     async def work(self, stop):
         try:
@@ -64,7 +68,9 @@ class Client:
                 if t.state is State.THERE and t.name.startswith(f"t{self.number}-")]
         crowded = self.run.live > LIVE_KEYS
         choice = self.rng.random()
-        if choice < 0.04 and len(mine) < 3:
+        if self.rng.random() < FLEET_SHARE:
+            await self.fleet.one_change()
+        elif choice < 0.04 and len(mine) < 3:
             await self.create_tenant()
         elif choice < 0.07 and mine:
             await self.delete_tenant(self.rng.choice(mine))
@@ -154,6 +160,7 @@ class Run:
         self.starting = {False: 0.05, True: 0.05}   # seconds that a first and a later start take
         self.acknowledged = self.settled_there = self.settled_not = 0
         self.unavailable = 0
+        self.fleet_calls = Counter()
         self.live = 0
         self.numbers = 0
         self.goal = None
@@ -163,6 +170,9 @@ class Run:
 
     def connection(self, token=None):
         return Connection(self.server.port, token or self.token)
+
+    def failed(self, text):
+        raise Failure(text)
 
     def serial(self):
         self.numbers += 1
@@ -193,6 +203,9 @@ class Run:
             self.acknowledged += self.model.acknowledged
             self.settled_there += self.model.settled_there
             self.settled_not += self.model.settled_not
+            self.settled_there += self.model.fleet.settled_there
+            self.settled_not += self.model.fleet.settled_not
+            self.fleet_calls += self.model.fleet.calls
 
     async def first_start(self):
         made = self.server.credentials()
@@ -376,6 +389,9 @@ class Run:
             names = [t["name"] for t in await self.pages(c, "/admin/v1/tenants", "tenants")]
             seen = {name: await self.tenant_seen(c, name) for name in names}
             lost, half = self.model.compare(seen)
+            for complaints, more in zip((lost, half),
+                                        self.model.fleet.compare(await fleet_seen(c, self.failed))):
+                complaints += more
             if not lost and not half:
                 await self.try_credentials(c, before, half)
         if lost or half:
@@ -454,6 +470,8 @@ class Run:
         stages = ", ".join(f"{count} {stage}" for stage, count in sorted(self.stages.items()))
         print(f"torture: killed during: {kinds}")
         print(f"torture: first starts were killed with: {stages or 'none'}")
+        calls = ", ".join(f"{count} {call}" for call, count in sorted(self.fleet_calls.items()))
+        print(f"torture: acknowledged calls of the fleet: {calls or 'none'}")
         print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
               f"{self.settled_there} of them done; {self.unavailable} answers were 503")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "

@@ -126,7 +126,7 @@ int fleet_list_attributes(struct call *c, const void *request, void *response, s
     return 0;
 }
 
-/* --- writes; on the lane --- */
+/* --- writes; on the lane, many at once after a worker has read what is asked --- */
 
 static int needs_collector(const struct collector_v1_collector *in, struct fail *f)
 {
@@ -201,25 +201,39 @@ static int update_one(struct call *c, struct str id, const struct operations *op
                : 0;
 }
 
+struct bulk {
+    struct fleet_ids ids;
+    struct operations ops;
+};
+
+/* Write lane: all or nothing. */
+static int update_all(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct bulk *b = c->carry;
+
+    (void)request;
+    (void)response;
+    for (size_t i = 0; i < b->ids.count; i++)
+        if (update_one(c, b->ids.items[i], &b->ops, f) < 0)
+            return -1;
+    return 0;
+}
+
 int fleet_bulk_update(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct collector_v1_bulk_update_collectors_request *in = request;
-    struct operations ops;
-    struct str *ids;
-    size_t count;
+    struct bulk *b = arena_new_type(c->arena, struct bulk);
 
     (void)response;
-    if (fleet_ids_once(c->arena, in->ids.items, in->ids.count, &ids, &count, f) < 0 ||
-        operations_parse(c->arena, in->ops.items, in->ops.count, &ops, f) < 0)
+    if (fleet_ids_once(c->arena, in->ids.items, in->ids.count, &b->ids, f) < 0 ||
+        operations_parse(c->arena, in->ops.items, in->ops.count, &b->ops, f) < 0)
         return -1;
-    if (count * ops.count > BULK_STEPS_MAX)
+    if (b->ids.count * b->ops.count > BULK_STEPS_MAX)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "too_many",
                            "%zu operations on %zu collectors are too many for one request",
-                           ops.count, count);
-    for (size_t i = 0; i < count; i++)
-        if (update_one(c, ids[i], &ops, f) < 0)
-            return -1;
-    return 0;
+                           b->ops.count, b->ids.count);
+    c->carry = b;
+    return rpc_move(c, LANE_WRITE, update_all);
 }
 
 static int delete_one(struct call *c, struct str id, struct fail *f)
@@ -237,19 +251,29 @@ int fleet_delete_collector(struct call *c, const void *request, void *response, 
     return fleet_needs(in->id, "id", f) < 0 ? -1 : delete_one(c, in->id, f);
 }
 
+/* Write lane: all or nothing. */
+static int delete_all(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct fleet_ids *ids = c->carry;
+
+    (void)request;
+    (void)response;
+    for (size_t i = 0; i < ids->count; i++)
+        if (delete_one(c, ids->items[i], f) < 0)
+            return -1;
+    return 0;
+}
+
 int fleet_bulk_delete(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct collector_v1_bulk_delete_collectors_request *in = request;
+    struct fleet_ids *ids = arena_new_type(c->arena, struct fleet_ids);
     bool alias = in->ids.count == 0;
-    struct str *ids;
-    size_t count;
 
     (void)response;
     if (fleet_ids_once(c->arena, alias ? in->id.items : in->ids.items,
-                       alias ? in->id.count : in->ids.count, &ids, &count, f) < 0)
+                       alias ? in->id.count : in->ids.count, ids, f) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (delete_one(c, ids[i], f) < 0)
-            return -1;
-    return 0;
+    c->carry = ids;
+    return rpc_move(c, LANE_WRITE, delete_all);
 }

@@ -5,13 +5,15 @@
 #include "api/fleet/fleet_internal.h"
 #include "api/fleet/messages.h"
 #include "base/id.h"
+#include "codec/utf8.h"
 
 MAP_IS_LABELS(collector_v1_get_config_request_attributes_entry);
 MAP_IS_LABELS(collector_v1_get_config_request_local_attributes_entry);
 MAP_IS_LABELS(collector_v1_register_collector_request_attributes_entry);
 MAP_IS_LABELS(collector_v1_register_collector_request_local_attributes_entry);
 
-#define HASH_TEXT_LEN ((size_t)2 * TEXT_HASH_LEN)
+#define ERROR_TEXT_MAX 65536
+#define HASH_TEXT_LEN  ((size_t)2 * TEXT_HASH_LEN)
 
 /* Older agents send the deprecated field alone. */
 #define SPOKEN_LABELS(in)                                                                          \
@@ -29,7 +31,7 @@ static int64_t now_us(const struct call *c)
 
 /* From the worker to the lane. */
 struct polled {
-    struct agent_report report;
+    struct agent_report report; /* with the local attributes, whether they count or not */
     struct rendered config;
     bool not_modified;
 };
@@ -48,51 +50,50 @@ static bool status_read(const struct collector_v1_remote_config_status *in, enum
     }
 }
 
-/* Nothing but the map is kept of it: the wrapper around it says nothing. */
-static int effective_bytes(struct arena *a, const struct collector_v1_effective_config *in,
-                           struct str *out, struct fail *f)
+/* Nothing but the map is kept of it: the wrapper around it says nothing. What is too large to be
+ * kept is as good as none: no poll fails for what it tells. */
+static struct str effective_bytes(struct arena *a, const struct collector_v1_effective_config *in)
 {
     struct buf bytes;
 
-    *out = (struct str){NULL, 0};
-    if (!in->config_map)
-        return 0;
+    buf_init_arena(&bytes, a, AGENT_TEXT_MAX);
+    if (!in->config_map ||
+        proto_encode(&collector_v1_agent_config_map_desc, in->config_map, &bytes) < 0)
+        return STR("");
+    return buf_str(&bytes);
+}
 
-    size_t size = proto_size(&collector_v1_agent_config_map_desc, in->config_map);
-
-    buf_init_arena(&bytes, a, size + 1);
-    if (proto_encode(&collector_v1_agent_config_map_desc, in->config_map, &bytes) < 0)
-        return fail_set(f, CODE_INVALID_ARGUMENT, "the effective config is too large");
-    *out = buf_str(&bytes);
-    return 0;
+/* Same for the text of a failure, whose beginning says most. */
+static struct str error_text(struct str message)
+{
+    message = str_first(message, ERROR_TEXT_MAX);
+    message.len = utf8_valid_len(message);
+    return message;
 }
 
 /* Only what is new goes into the report; *news says whether anything is. */
-static int report_make(struct call *c, const struct collector_v1_get_config_request *in,
-                       const struct attributes *local, struct agent_report *r, bool *news,
-                       struct fail *f)
+static void report_make(struct call *c, const struct collector_v1_get_config_request *in,
+                        const struct attributes *local, struct agent_report *r, bool *news)
 {
     struct realm *realm = fleet_realm(c);
     const struct agent_settings *settings = fleet_settings(c);
     struct agent agent = {0};
     bool known = agents_get(realm->agents, c->arena, in->id, &agent);
+    struct fail full = {0};
 
     *r = (struct agent_report){
         .id = in->id, .local_max = settings->local_max, .agents_max = settings->collectors_max};
-    if (!known) {
-        r->has_local = true;
-        r->local = *local;
-    }
+    r->local = *local;
+    r->has_local = !known;
     r->returns = !known || !agent.registered || agent.inactive_us != 0;
     if (status_read(in->remote_config_status, &r->status)) {
-        r->status_error = in->remote_config_status->error_message;
+        r->status_error = error_text(in->remote_config_status->error_message);
         r->status_error_ref = text_ref_of(r->status_error);
         r->has_status = !known || !agent.has_status || agent.status != r->status ||
                         !text_ref_equal(&agent.status_error, &r->status_error_ref);
     }
     if (in->effective_config) {
-        if (effective_bytes(c->arena, in->effective_config, &r->effective_config, f) < 0)
-            return -1;
+        r->effective_config = effective_bytes(c->arena, in->effective_config);
         r->effective_config_ref = text_ref_of(r->effective_config);
         r->has_effective_config =
             !known || !text_ref_equal(&agent.effective_config, &r->effective_config_ref);
@@ -100,9 +101,8 @@ static int report_make(struct call *c, const struct collector_v1_get_config_requ
     *news = r->returns || r->has_status || r->has_effective_config;
     /* Whoever is one too many is served all the same. */
     if (!known && agent_check_room(fleet_app_of(c)->registry, c->caller->tenant,
-                                   settings->collectors_max, f) < 0)
+                                   settings->collectors_max, &full) < 0)
         *news = false;
-    return 0;
 }
 
 static void config_answer(struct call *c, const struct polled *p,
@@ -121,10 +121,14 @@ static void config_answer(struct call *c, const struct polled *p,
 static int config_report(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct polled *p = c->carry;
+    struct agent_report report = p->report;
 
     (void)request;
-    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &p->report,
-                     NULL, f) < 0)
+    /* Deleted since the worker looked: it comes back as a new one. */
+    if (!agents_touch(fleet_realm(c)->agents, report.id, now_us(c)))
+        report.has_local = true;
+    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &report, NULL,
+                     f) < 0)
         return -1;
     config_answer(c, p, response);
     return 0;
@@ -154,8 +158,7 @@ static int config_make(struct call *c, const void *request, void *response, stru
         agent_check_local(&local, fleet_settings(c)->local_max, f) < 0)
         return -1;
     local = sorted(c->arena, &local);
-    if (report_make(c, in, &local, &p->report, &news, f) < 0)
-        return -1;
+    report_make(c, in, &local, &p->report, &news);
     agents_config(realm->agents, realm->pipelines, c->arena, in->id, &local, &p->config);
     hex_print(p->config.hash, TEXT_HASH_LEN, hex);
     p->not_modified = in->hash.len > 0 && str_eq(in->hash, str_make(hex, sizeof(hex)));

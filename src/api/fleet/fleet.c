@@ -53,8 +53,8 @@ int fleet_room(size_t count, size_t limit, const char *what, struct fail *f)
                        "there are %zu %s already: no more are allowed here", count, what);
 }
 
-int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct str **out,
-                   size_t *out_count, struct fail *f)
+int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct fleet_ids *out,
+                   struct fail *f)
 {
     struct map *seen;
     size_t n = 0;
@@ -75,8 +75,7 @@ int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct 
             once[n++] = ids[i];
     }
     map_free(&seen);
-    *out = once;
-    *out_count = n;
+    *out = (struct fleet_ids){once, n};
     return rc;
 }
 
@@ -152,9 +151,9 @@ static const struct rpc_handler collector_handlers[] = {
     {.method = "ListCollectors", .unary = fleet_list_collectors},
     {.method = "CreateCollector", .unary = fleet_create_collector},
     {.method = "UpdateCollector", .unary = fleet_update_collector},
-    {.method = "BulkUpdateCollectors", .unary = fleet_bulk_update},
+    {.method = "BulkUpdateCollectors", .unary = fleet_bulk_update, .moves = WRITES},
     {.method = "DeleteCollector", .unary = fleet_delete_collector},
-    {.method = "BulkDeleteCollectors", .unary = fleet_bulk_delete},
+    {.method = "BulkDeleteCollectors", .unary = fleet_bulk_delete, .moves = WRITES},
     {.method = "ListCollectorAttributes", .unary = fleet_list_attributes},
 };
 
@@ -167,7 +166,7 @@ static const struct rpc_handler pipeline_handlers[] = {
     {.method = "UpdatePipeline", .unary = fleet_update_pipeline, .moves = WRITES},
     {.method = "UpsertPipeline", .unary = fleet_upsert_pipeline, .moves = WRITES},
     {.method = "DeletePipeline", .unary = fleet_delete_pipeline},
-    {.method = "BulkDeletePipelines", .unary = fleet_delete_pipelines},
+    {.method = "BulkDeletePipelines", .unary = fleet_delete_pipelines, .moves = WRITES},
     {.method = "ListPipelinesRevisions", .unary = fleet_list_all_revisions},
     {.method = "ListPipelineRevisions", .unary = fleet_list_revisions},
     {.method = "GetPipelineRevision", .unary = fleet_get_revision},

@@ -20,10 +20,15 @@ int fleet_needs(struct str value, const char *what, struct fail *f) MUST_CHECK;
 /* RESOURCE_EXHAUSTED when there are `count` of a tenant's `limit` (0: any number) already. */
 int fleet_room(size_t count, size_t limit, const char *what, struct fail *f) MUST_CHECK;
 
+struct fleet_ids {
+    struct str *items;
+    size_t count;
+};
+
 /* Each of them once, in the order of their first appearance. INVALID_ARGUMENT when there are none,
  * too many, or empty ones. */
-int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct str **out,
-                   size_t *out_count, struct fail *f) MUST_CHECK;
+int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct fleet_ids *out,
+                   struct fail *f) MUST_CHECK;
 
 /* Begins the message with the one of many that failed; returns -1. */
 int fleet_name_item(struct str name, struct fail *f);

@@ -176,7 +176,7 @@ int fleet_upsert_pipeline(struct call *c, const void *request, void *response, s
     return write_pipeline(c, WRITE_UPSERT, in->pipeline, in->validate_only, response, f);
 }
 
-/* --- deletion; on the lane --- */
+/* --- deletion --- */
 
 static int delete_one(struct call *c, struct str id, struct fail *f)
 {
@@ -194,19 +194,29 @@ int fleet_delete_pipeline(struct call *c, const void *request, void *response, s
     return fleet_needs(in->id, "id", f) < 0 ? -1 : delete_one(c, in->id, f);
 }
 
+/* Write lane: all or nothing. */
+static int delete_all(struct call *c, const void *request, void *response, struct fail *f)
+{
+    const struct fleet_ids *ids = c->carry;
+
+    (void)request;
+    (void)response;
+    for (size_t i = 0; i < ids->count; i++)
+        if (delete_one(c, ids->items[i], f) < 0)
+            return -1;
+    return 0;
+}
+
 int fleet_delete_pipelines(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct pipeline_v1_bulk_delete_pipelines_request *in = request;
-    struct str *ids;
-    size_t count;
+    struct fleet_ids *ids = arena_new_type(c->arena, struct fleet_ids);
 
     (void)response;
-    if (fleet_ids_once(c->arena, in->ids.items, in->ids.count, &ids, &count, f) < 0)
+    if (fleet_ids_once(c->arena, in->ids.items, in->ids.count, ids, f) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++)
-        if (delete_one(c, ids[i], f) < 0)
-            return -1;
-    return 0;
+    c->carry = ids;
+    return rpc_move(c, LANE_WRITE, delete_all);
 }
 
 /* --- synchronisation --- */

@@ -43,8 +43,12 @@ static void the_smallest_stay_in_order(void **state)
         first_ids_sort(&ids);
         assert_int_equal(ids.total, COUNTOF(numbers));
         assert_int_equal(ids.count, MIN(cap, COUNTOF(numbers)));
-        for (size_t i = 0; i < ids.count; i++)
-            assert_int_equal(atoi(arena_cstr(a, ids.items[i])), (int)i);
+        for (size_t i = 0; i < ids.count; i++) {
+            int64_t n = -1;
+
+            assert_int_equal(str_to_i64(ids.items[i], &n), 0);
+            assert_int_equal(n, i);
+        }
     }
     arena_free(&a);
 }

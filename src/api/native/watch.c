@@ -16,9 +16,10 @@
 #include "base/heap.h"
 #include "net/loop.h"
 
-#define WATCHES_MAX 256
-#define QUEUE_BYTES ((size_t)256 << 10)
-#define TURN_AGENTS 64 /* looked up before the loop does something else */
+#define WATCHES_MAX       256
+#define WATCHES_OF_TENANT 128 /* so that one tenant leaves room for others */
+#define QUEUE_BYTES       ((size_t)256 << 10)
+#define TURN_AGENTS       64 /* looked up before the loop does something else */
 
 #define KIND_(name) MUSTER_V1_AGENT_CHANGE_KIND_##name
 
@@ -249,6 +250,16 @@ struct watch_state {
     struct watch *watch;
 };
 
+/* With the lock. */
+static size_t count_of(const struct watches *all, uint64_t tenant)
+{
+    size_t n = 0;
+
+    for (const struct watch *w = all->list; w; w = w->next)
+        n += w->tenant == tenant;
+    return n;
+}
+
 /* -1: too many, or too late. */
 static int enlist(struct watches *all, struct watch *w, struct fail *f)
 {
@@ -257,9 +268,9 @@ static int enlist(struct watches *all, struct watch *w, struct fail *f)
     pthread_mutex_lock(&all->lock);
     if (all->leaving) {
         rc = fail_reason(f, CODE_UNAVAILABLE, "leaving", "the server is stopping");
-    } else if (all->count >= WATCHES_MAX) {
+    } else if (all->count >= WATCHES_MAX || count_of(all, w->tenant) >= WATCHES_OF_TENANT) {
         rc = fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
-                         "there are %d watches already: no more are allowed", WATCHES_MAX);
+                         "there are as many watches already as are allowed");
     } else {
         w->next = all->list;
         w->at = &all->list;

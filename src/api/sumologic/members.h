@@ -53,15 +53,21 @@ struct member_table {
 };
 
 /* What is stored: a tree in the table's order with defaults filled in, unknown members behind, and
- * nothing that is FIXED by the server. `stored` NULL: create. INVALID_ARGUMENT, reasons
- * "fields_missing" ("Missing required field: 'port'") and "fields_invalid". */
+ * nothing of the server's own but what `stored` has of it. `stored` NULL: create. INVALID_ARGUMENT,
+ * reasons "fields_missing" ("Missing required field: 'port'") and "fields_invalid"; fail_field()
+ * is the path of the member ("filters[2].regexp"). The tree shares values with both inputs. */
 int members_take(struct arena *a, const struct member_table *t, const struct json_value *request,
                  const struct json_value *stored, struct json_value **out, struct fail *f)
     MUST_CHECK;
 
-/* Writes the stored members into an open object: secrets hidden, absent ones left out. */
+/* Writes the stored members into an open object: secrets hidden, absent ones left out. What is
+ * the server's is written as it stands in the tree. */
 void members_put(struct json_writer *w, const struct member_table *t,
                  const struct json_value *stored);
+
+/* For `check` of maps that hold an object's "fields": at most 10 of them, names of 1 to 255
+ * characters, values of at most 200. */
+int members_check_fields(struct arena *a, const struct json_value *v, struct fail *f) MUST_CHECK;
 
 /* 32 hex digits over what members_put() would write of configuration: the same object, the same
  * tag. */

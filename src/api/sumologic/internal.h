@@ -50,6 +50,10 @@ int sumo_page(const struct call *c, size_t default_limit, struct sumo_page *out,
 /* false when absent; 400 "fields_invalid" for anything but true and false. */
 int sumo_query_bool(const struct call *c, const char *name, bool *out, struct fail *f) MUST_CHECK;
 
+/* "-2d": so long before now, in milliseconds since the epoch; units are M (30 days), w, d, h, m.
+ * "fields_invalid". */
+int sumo_cutoff(struct str text, int64_t now_us, int64_t *out_ms, struct fail *f) MUST_CHECK;
+
 /* --- request.c: conditions. Tags are 32 hex digits, without their quotes --- */
 
 /* PERMISSION_DENIED "if_match_missing", ABORTED "etag_mismatch", INVALID_ARGUMENT
@@ -91,10 +95,22 @@ int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const st
 bool sumo_is_alive(const struct sumologic_app *app, const struct sumo_collector *col,
                    int64_t now_us);
 
-/* One object, as lists and single answers show it. */
-void sumo_collector_put(struct json_writer *w, const struct sumologic_app *app,
+/* The members of either kind; `is_new`: of a creation. */
+const struct member_table *sumo_collector_table(bool is_hosted, bool is_new) RETURNS_NONNULL;
+
+/* What members_put() and members_etag() want. */
+struct json_value *sumo_collector_tree(struct arena *a, const struct sumologic_app *app,
+                                       const struct sumo_collector *col, int64_t now_us)
+    RETURNS_NONNULL;
+
+/* One object, as lists and single answers show it. Memory for the way there comes from `a`. */
+void sumo_collector_put(struct json_writer *w, struct arena *a, const struct sumologic_app *app,
                         const struct sumo_collector *col, int64_t now_us);
 struct str sumo_collector_etag(struct arena *a, const struct sumo_collector *col);
+
+/* From what members_take() made: name, words, fields, and an agent's own settings. */
+int sumo_collector_apply(struct arena *a, const struct json_value *taken,
+                         struct sumo_collector *col, struct fail *f) MUST_CHECK;
 
 /* --- doors (source files): whether the source takes data by a URL of its own --- */
 

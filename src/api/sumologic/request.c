@@ -140,6 +140,38 @@ int sumo_query_bool(const struct call *c, const char *name, bool *out, struct fa
                        name);
 }
 
+/* --- times --- */
+
+int sumo_cutoff(struct str text, int64_t now_us, int64_t *out_ms, struct fail *f)
+{
+    static const struct {
+        char unit;
+        int64_t ms;
+    } units[] = {
+        {'M', INT64_C(30) * 86400000},
+        {'w', INT64_C(7) * 86400000},
+        {'d', 86400000},
+        {'h', 3600000},
+        {'m', 60000},
+    };
+    uint64_t n = 0;
+    bool negative = str_starts_with(text, STR("-"));
+    struct str digits = negative ? str_skip(text, 1) : text;
+
+    for (size_t i = 0; digits.len > 1 && i < COUNTOF(units); i++) {
+        int64_t ago = 0;
+
+        if (digits.p[digits.len - 1] != units[i].unit ||
+            str_to_u64(str_first(digits, digits.len - 1), &n) < 0 || (!negative && n != 0) ||
+            __builtin_mul_overflow(n, units[i].ms, &ago))
+            continue;
+        *out_ms = MAX(now_us / 1000 - ago, 0);
+        return 0;
+    }
+    return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
+                       "cutoffRelativeTime must look like \"-1h\": units are M, w, d, h and m.");
+}
+
 /* --- conditions --- */
 
 enum tag_verdict {

@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading, one thread a cursor. What is not on the disk yet is never read; what cannot be read is
+ * passed over as far as the next segment. A cursor's file has the first seq that is still needed;
+ * where that lies is found by walking its segment. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/heap.h"
+#include "codec/crc32c.h"
+#include "core/datafile.h"
+#include "spool/spool_internal.h"
+
+#define SEEK_BYTES ((size_t)1 << 20)
+
+/* --- the file --- */
+
+static const char mark_word[] = "muster-cursor";
+
+static struct str mark_body(uint64_t seq, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%s %llu", mark_word, (unsigned long long)seq);
+
+    return str_make(out, (size_t)n);
+}
+
+bool spool_mark_parse(struct str text, uint64_t *seq)
+{
+    char body[64];
+    char line[96];
+    struct str rest = text;
+    struct str word = str_cut(&rest, ' ');
+    uint64_t value;
+
+    if (!str_eq(word, str_of(mark_word)) || str_to_u64(str_cut(&rest, ' '), &value) < 0)
+        return false;
+
+    struct str head = mark_body(value, body, sizeof(body));
+    int n = snprintf(line, sizeof(line), "%.*s %08x\n", STR_ARG(head), crc32c(0, head));
+
+    if (!str_eq(text, str_make(line, (size_t)n)))
+        return false;
+    *seq = value;
+    return true;
+}
+
+static int mark_write(struct spool *s, const char *name, uint64_t seq, struct fail *f)
+{
+    char body[64];
+    char line[96];
+    char file[SPOOL_NAME_MAX + 16];
+    struct str head = mark_body(seq, body, sizeof(body));
+    int n = snprintf(line, sizeof(line), "%.*s %08x\n", STR_ARG(head), crc32c(0, head));
+
+    snprintf(file, sizeof(file), "%s.cursor", name);
+    return datafile_write(s->dir, file, str_make(line, (size_t)n), f);
+}
+
+/* --- where the data is --- */
+
+/* The last segment that begins at or before `seq`, else the first; its index. Locked. */
+static size_t segment_of(const struct spool *s, uint64_t seq)
+{
+    size_t i = s->segment_count;
+
+    while (i > 1 && s->segments[i - 1].first_seq > seq)
+        i--;
+    return i - 1;
+}
+
+static void leave_segment(struct spool_cursor *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+}
+
+enum stand {
+    STAND_DATA, /* *left bytes of the segment are there */
+    STAND_END,  /* nothing more for now */
+    STAND_NEXT, /* moved to another segment: look again */
+};
+
+/* What lies before the cursor. */
+static enum stand look(struct spool_cursor *c, int64_t *left)
+{
+    struct spool *s = c->spool;
+    enum stand stand = STAND_END;
+
+    pthread_mutex_lock(&s->lock);
+    if (s->segment_count > 0 && c->seq < s->next_seq) {
+        size_t at = segment_of(s, c->segment);
+        bool same = s->segments[at].first_seq == c->segment;
+
+        *left = s->segments[at].bytes - c->offset;
+        if (same && *left > 0) {
+            stand = STAND_DATA;
+        } else if (!same || at + 1 < s->segment_count) {
+            at += same ? 1 : 0;
+            c->segment = s->segments[at].first_seq;
+            c->seq = MAX(c->seq, c->segment);
+            c->offset = SEGMENT_HEADER_LEN;
+            leave_segment(c);
+            stand = STAND_NEXT;
+        }
+    }
+    pthread_mutex_unlock(&s->lock);
+    return stand;
+}
+
+/* Gives up the rest of the segment. */
+static int pass_over(struct spool_cursor *c, const char *why, struct fail *f)
+{
+    struct spool *s = c->spool;
+    uint64_t from = c->seq;
+
+    pthread_mutex_lock(&s->lock);
+
+    size_t at = segment_of(s, c->segment);
+
+    c->offset = s->segments[at].bytes;
+    c->seq = at + 1 < s->segment_count ? s->segments[at + 1].first_seq : s->next_seq;
+    pthread_mutex_unlock(&s->lock);
+    counter_add(s->m.unreadable, 1);
+    log_error(&s->log, "received data cannot be read and is passed over",
+              KV_STR("cursor", c->mark->name), KV_UINT("segment", c->segment),
+              KV_UINT("from_seq", from), KV_UINT("to_seq", c->seq), KV_STR("why", why));
+    return fail_reason(f, CODE_DATA_LOSS, "spool_unreadable",
+                       "records %llu to %llu cannot be read: %s", (unsigned long long)from,
+                       (unsigned long long)c->seq - 1, why);
+}
+
+static int read_at(int fd, char *out, size_t len, int64_t at)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pread(fd, out + done, len - done, at + (int64_t)done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+/* NULL, or what is wrong with the segment. */
+static const char *enter_segment(struct spool_cursor *c)
+{
+    char name[32];
+    char path[SPOOL_PATH_MAX];
+    char bytes[SEGMENT_HEADER_LEN];
+    struct segment_header h;
+    struct fail f;
+
+    if (c->fd >= 0)
+        return NULL;
+    spool_segment_name(c->segment, name);
+    if (spool_path(c->spool, name, path, &f) < 0)
+        return "bad path";
+    c->fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (c->fd < 0)
+        return "it cannot be opened";
+    if (read_at(c->fd, bytes, sizeof(bytes), 0) < 0)
+        return "its header cannot be read";
+    if (!segment_get_header(str_make(bytes, sizeof(bytes)), &h) || h.first_seq != c->segment)
+        return "its header is damaged";
+    c->salt = h.salt;
+    return NULL;
+}
+
+struct records {
+    struct spool_record *items;
+    size_t count;
+    size_t cap;
+};
+
+static void records_add(struct records *r, struct arena *a, const struct spool_record *item)
+{
+    if (r->count == r->cap) {
+        size_t cap = MAX(r->cap * 2, (size_t)16);
+        struct spool_record *items = arena_new_array(a, struct spool_record, cap);
+
+        if (r->count > 0)
+            memcpy(items, r->items, r->count * sizeof(*items));
+        r->items = items;
+        r->cap = cap;
+    }
+    r->items[r->count++] = *item;
+}
+
+/* NULL, or what is wrong; *need: so many bytes would be one record. */
+static const char *read_some(struct spool_cursor *c, struct arena *a, size_t len, int64_t left,
+                             struct records *out, size_t *need)
+{
+    char *bytes = arena_alloc_raw(a, len);
+    struct segment_record rec = {0};
+    size_t at = 0, used = 0;
+
+    *need = 0;
+    if (read_at(c->fd, bytes, len, c->offset) < 0)
+        return "the disk does not give it";
+    while (at < len) {
+        enum segment_verdict v = segment_get(c->salt, str_make(bytes + at, len - at), &rec, &used);
+
+        if (v == SEGMENT_SHORT && used <= (uint64_t)left - at) {
+            *need = used;
+            return NULL;
+        }
+        if (v != SEGMENT_WHOLE || rec.r.seq != c->seq)
+            return "it is damaged";
+        records_add(out, a, &rec.r);
+        c->seq++;
+        c->offset += (int64_t)used;
+        at += used;
+    }
+    return NULL;
+}
+
+int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct spool_record **out,
+               size_t *count, struct fail *f)
+{
+    struct records got = {0};
+    size_t want = MAX(max_bytes, (size_t)SEGMENT_FRAME_LEN);
+    int64_t left = 0;
+    enum stand stand;
+
+    while ((stand = look(c, &left)) != STAND_END && got.count == 0) {
+        if (stand == STAND_NEXT)
+            continue;
+
+        const char *why = enter_segment(c);
+        size_t need = 0;
+
+        if (!why)
+            why = read_some(c, a, (size_t)MIN((uint64_t)want, (uint64_t)left), left, &got, &need);
+
+        /* What came before the damage first; it will be found again. */
+        if (why && got.count == 0)
+            return pass_over(c, why, f);
+        want = MAX(want, need);
+    }
+    *out = got.items;
+    *count = got.count;
+    return 0;
+}
+
+int spool_commit(struct spool_cursor *c, struct fail *f)
+{
+    struct spool *s = c->spool;
+
+    /* Only this thread moves it. */
+    if (c->mark->seq == c->seq)
+        return 0;
+    if (mark_write(s, c->mark->name, c->seq, f) < 0)
+        return -1;
+    pthread_mutex_lock(&s->lock);
+    c->mark->seq = c->seq;
+    pthread_mutex_unlock(&s->lock);
+    spool_trim(s);
+    return 0;
+}
+
+void spool_wait(struct spool_cursor *c, int64_t until_us)
+{
+    struct spool *s = c->spool;
+
+    pthread_mutex_lock(&s->lock);
+
+    bool has_data = c->seq < s->next_seq;
+
+    pthread_mutex_unlock(&s->lock);
+    if (!has_data)
+        IGNORE(waiter_wait(c->wake, until_us));
+}
+
+/* --- opening and forgetting --- */
+
+static int check_name(const char *name, struct fail *f)
+{
+    size_t len = strlen(name);
+    size_t plain = strspn(name,
+                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                          "0123456789_-.");
+
+    if (len > 0 && len <= SPOOL_NAME_MAX && plain == len && name[0] != '.')
+        return 0;
+    return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_name",
+                       "a sink's name has 1 to %d letters, digits, '_', '-' and '.'",
+                       SPOOL_NAME_MAX);
+}
+
+static struct spool_mark *find_mark(struct spool *s, const char *name)
+{
+    for (struct spool_mark *m = s->marks; m; m = m->next)
+        if (strcmp(m->name, name) == 0)
+            return m;
+    return NULL;
+}
+
+/* Its file comes first: the next start must know that somebody reads here. */
+static int add_mark(struct spool *s, const char *name, struct spool_mark **out, struct fail *f)
+{
+    pthread_mutex_lock(&s->lock);
+
+    uint64_t seq = s->segment_count > 0 ? s->segments[0].first_seq : s->next_seq;
+
+    pthread_mutex_unlock(&s->lock);
+    if (mark_write(s, name, seq, f) < 0)
+        return -1;
+
+    struct spool_mark *m = heap_new_type(struct spool_mark);
+
+    memcpy(m->name, name, strlen(name));
+    m->seq = seq;
+    *out = m;
+    return 0;
+}
+
+/* Reads up to the record that comes next. Damage on the way is not ours to report: what was
+ * committed is past it, or it will be met again. */
+static void seek(struct spool_cursor *c, uint64_t seq)
+{
+    struct arena *a = arena_new(4096);
+    struct records got;
+    int64_t left = 0;
+    size_t need = 0, want = SEGMENT_FRAME_LEN;
+
+    while (c->seq < seq) {
+        enum stand stand = look(c, &left);
+        const char *why = NULL;
+
+        if (stand == STAND_END)
+            break;
+        if (stand == STAND_NEXT)
+            continue;
+
+        /* One frame, and then its record: the last one read must not be passed. */
+        got = (struct records){0};
+        why = enter_segment(c);
+        if (!why)
+            why = read_some(c, a, (size_t)MIN((uint64_t)want, (uint64_t)left), left, &got, &need);
+        if (why)
+            break;
+        want = need > 0 ? need : SEGMENT_FRAME_LEN;
+        arena_reset(a);
+    }
+    c->seq = MAX(c->seq, seq);
+    arena_free(&a);
+}
+
+int spool_cursor_open(struct spool *s, const char *name, struct spool_cursor **out, struct fail *f)
+{
+    struct spool_mark *m, *fresh = NULL;
+
+    if (check_name(name, f) < 0)
+        return -1;
+    pthread_mutex_lock(&s->lock);
+    m = find_mark(s, name);
+
+    bool taken = m && m->cursor;
+
+    pthread_mutex_unlock(&s->lock);
+    if (taken)
+        return fail_reason(f, CODE_FAILED_PRECONDITION, "cursor_in_use",
+                           "the cursor %s is open already", name);
+    if (!m && add_mark(s, name, &fresh, f) < 0)
+        return -1;
+
+    struct spool_cursor *c = heap_new_type(struct spool_cursor);
+
+    c->spool = s;
+    c->fd = -1;
+    c->wake = waiter_new(s->o.clock);
+    pthread_mutex_lock(&s->lock);
+    if (fresh) {
+        fresh->next = s->marks;
+        s->marks = m = fresh;
+    }
+    m->cursor = c;
+    c->mark = m;
+    if (s->segment_count > 0) {
+        c->segment = s->segments[segment_of(s, m->seq)].first_seq;
+        c->seq = c->segment;
+    } else {
+        c->seq = m->seq;
+    }
+    c->offset = SEGMENT_HEADER_LEN;
+    pthread_mutex_unlock(&s->lock);
+    seek(c, m->seq);
+    *out = c;
+    return 0;
+}
+
+void spool_cursor_close(struct spool_cursor **cursor)
+{
+    struct spool_cursor *c = *cursor;
+
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->spool->lock);
+    c->mark->cursor = NULL;
+    pthread_mutex_unlock(&c->spool->lock);
+    leave_segment(c);
+    waiter_free(&c->wake);
+    free(c);
+    *cursor = NULL;
+}
+
+static bool is_named(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Takes one that is neither open nor named off the list; NULL: there is none. */
+static struct spool_mark *take_other(struct spool *s, const char *const *names, size_t count)
+{
+    struct spool_mark *found = NULL;
+
+    pthread_mutex_lock(&s->lock);
+    for (struct spool_mark **at = &s->marks; *at; at = &(*at)->next) {
+        if ((*at)->cursor || is_named((*at)->name, names, count))
+            continue;
+        found = *at;
+        *at = found->next;
+        break;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+int spool_forget_others(struct spool *s, const char *const *names, size_t count, struct fail *f)
+{
+    struct spool_mark *m;
+    bool any = false;
+
+    while ((m = take_other(s, names, count))) {
+        char file[SPOOL_NAME_MAX + 16];
+        char path[SPOOL_PATH_MAX];
+
+        snprintf(file, sizeof(file), "%s.cursor", m->name);
+        log_info(&s->log, "spool cursor forgotten", KV_STR("cursor", m->name),
+                 KV_UINT("seq", m->seq));
+        free(m);
+        any = true;
+        if (spool_path(s, file, path, f) < 0)
+            return -1;
+        if (unlink(path) < 0 && errno != ENOENT)
+            return datafile_fail(f, errno, "delete", path);
+    }
+    if (!any)
+        return 0;
+    spool_trim(s);
+    return datafile_sync_dir(s->dir, f);
+}

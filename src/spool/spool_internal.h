@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the spool's files share. Private to the folder. */
+#ifndef SPOOL_SPOOL_INTERNAL_H
+#define SPOOL_SPOOL_INTERNAL_H
+
+#include <pthread.h>
+
+#include "spool/segment.h"
+
+#define SPOOL_PATH_MAX   4096
+#define SPOOL_NAME_MAX   64 /* of a cursor */
+#define SPOOL_BATCH_MAX  1024
+#define SPOOL_SEGMENT_LO ((int64_t)4096)
+
+/* One file, as far as its bytes are known to be on the disk. */
+struct spool_segment {
+    uint64_t first_seq;
+    int64_t bytes;
+};
+
+/* How far a cursor has come, whether or not it is open. */
+struct spool_mark {
+    char name[SPOOL_NAME_MAX + 1];
+    uint64_t seq; /* committed: the next one to read after a crash */
+    struct spool_cursor *cursor;
+    struct spool_mark *next;
+};
+
+struct spool_cursor {
+    struct spool *spool;
+    struct spool_mark *mark;
+    struct waiter *wake;
+    int fd; /* of the segment; -1: not open */
+    uint64_t salt;
+    uint64_t segment; /* its first seq */
+    int64_t offset;
+    uint64_t seq; /* read up to here */
+};
+
+struct spool_series {
+    struct metric_gauge *bytes;
+    struct metric_gauge *segments;
+    struct metric_gauge *queued;
+    struct metric_counter *records;
+    struct metric_counter *refused;
+    struct metric_counter *lost;
+    struct metric_counter *unreadable;
+    struct metric_histogram *commit;
+    struct metric_histogram *batch;
+};
+
+struct spool {
+    struct spool_options o;
+    struct log log;
+    struct metrics *own_metrics; /* when none were given */
+    struct spool_series m;
+    char dir[SPOOL_PATH_MAX];
+
+    pthread_mutex_t lock;           /* guards what follows, up to the queue */
+    struct spool_segment *segments; /* oldest first; the last one is written to */
+    size_t segment_count;
+    size_t segment_cap;
+    int64_t bytes; /* of all of them */
+    int64_t queued_bytes;
+    uint64_t appended;
+    uint64_t next_seq; /* what is below is on the disk */
+    struct spool_mark *marks;
+    bool closing;
+    bool failed;       /* for good */
+    bool refused_full; /* the latest sender was sent away */
+    bool rotate;       /* the writer is to begin a new segment */
+
+    struct queue queue;
+    struct waiter *wake;
+    pthread_t thread;
+    bool has_thread;
+
+    /* The writer's own. */
+    int fd; /* of the last segment; -1: there is none to go on with */
+    int64_t offset;
+    uint64_t salt;
+    struct spool_append **batch;
+    uint8_t *frames;
+    size_t batch_count;
+    int64_t batch_bytes;
+};
+
+/* --- spool.c --- */
+
+int spool_path(const struct spool *s, const char *name, char out[SPOOL_PATH_MAX], struct fail *f)
+    MUST_CHECK;
+
+/* "00000000000000000001.seg" */
+void spool_segment_name(uint64_t first_seq, char out[32]);
+
+/* With the lock held. */
+void spool_add_segment(struct spool *s, struct spool_segment segment);
+
+/* Deletes the segments that every cursor has passed; asks for a new one when only the last stands
+ * in the way of new data. Any thread, without the lock. */
+void spool_trim(struct spool *s);
+
+/* --- spool_recover.c --- */
+
+/* Finds segments and marks, cuts the tail. Leaves s->fd open when the last segment goes on. */
+int spool_recover(struct spool *s, struct fail *f) MUST_CHECK;
+
+/* --- spool_writer.c --- */
+
+void *spool_writer_main(void *spool);
+
+/* --- spool_cursor.c --- */
+
+/* False: bytes that we did not write. */
+bool spool_mark_parse(struct str text, uint64_t *seq);
+
+#endif

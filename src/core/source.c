@@ -54,7 +54,8 @@ static int mismatch(struct fail *f)
                        "the source was changed meanwhile; read it again");
 }
 
-int source_create(struct store_tx *tx, const struct caller *by, struct source *src, struct fail *f)
+int source_create_as(struct store_tx *tx, const struct caller *by, int64_t id, struct source *src,
+                     struct fail *f)
 {
     struct collector owner;
     struct source row = *src;
@@ -64,7 +65,7 @@ int source_create(struct store_tx *tx, const struct caller *by, struct source *s
     if (owner.kind != COLLECTOR_AGENT && owner.kind != COLLECTOR_HOSTED)
         return fail_reason(f, CODE_FAILED_PRECONDITION, "no_sources",
                            "this kind of collector holds no sources");
-    row.id = store_next_id(tx);
+    row.id = id;
     row.revision = 1;
     row.created_us = store_tx_now(tx);
     row.updated_us = row.created_us;
@@ -74,6 +75,11 @@ int source_create(struct store_tx *tx, const struct caller *by, struct source *s
         return -1;
     *src = row;
     return 0;
+}
+
+int source_create(struct store_tx *tx, const struct caller *by, struct source *src, struct fail *f)
+{
+    return source_create_as(tx, by, store_next_id(tx), src, f);
 }
 
 int source_get(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t id,
@@ -92,6 +98,24 @@ int source_list(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t
                 size_t limit, struct source **out, size_t *count, struct fail *f)
 {
     return store_source_list(tx, tenant, collector, after, limit, out, count, f);
+}
+
+int source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
+                bool (*fn)(void *arg, const struct source *src), void *arg, struct fail *f)
+{
+    return store_source_each(tx, tenant, collector, fn, arg, f);
+}
+
+int source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
+                 struct fail *f)
+{
+    return store_source_count(tx, tenant, collector, out, f);
+}
+
+int source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src), void *arg,
+                struct fail *f)
+{
+    return store_source_load(tx, fn, arg, f);
 }
 
 int source_update(struct store_tx *tx, const struct caller *by, struct source *src, struct fail *f)

@@ -237,6 +237,18 @@ int store_source_get_name(struct store_tx *tx, uint64_t tenant, int64_t collecto
                           struct source *out, struct fail *f) MUST_CHECK;
 int store_source_list(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t after,
                       size_t limit, struct source **out, size_t *count, struct fail *f) MUST_CHECK;
+
+/* Borrowed rows in order of id; fn returns false to end the walk. */
+int store_source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
+                      bool (*fn)(void *arg, const struct source *src), void *arg, struct fail *f)
+    MUST_CHECK;
+int store_source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
+                       struct fail *f) MUST_CHECK;
+
+/* Of all tenants, by tenant, collector and id: for the load at start. */
+int store_source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src),
+                      void *arg, struct fail *f) MUST_CHECK;
+
 int store_source_update(struct store_tx *tx, const struct source *src, int64_t from, struct fail *f)
     MUST_CHECK;
 int store_source_delete(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t id,

@@ -2,19 +2,27 @@
 /* Rows of sources, pipelines and the pipelines' revisions. Inside a transaction. */
 #include "store/store_internal.h"
 
-static void read_source(struct store_tx *tx, struct sql_cursor *q, struct source *out)
+static void borrow_source(struct store_tx *tx, struct sql_cursor *q, struct source *out)
 {
     *out = (struct source){
         .tenant = (uint64_t)tx_int(tx, q, 0),
         .collector = tx_int(tx, q, 1),
         .id = tx_int(tx, q, 2),
-        .type = tx_text(tx, q, 3),
-        .name = tx_text(tx, q, 4),
+        .type = tx_borrow(tx, q, 3),
+        .name = tx_borrow(tx, q, 4),
         .revision = tx_int(tx, q, 5),
         .created_us = tx_int(tx, q, 6),
         .updated_us = tx_int(tx, q, 7),
-        .body = tx_text(tx, q, 8),
+        .body = tx_borrow(tx, q, 8),
     };
+}
+
+static void read_source(struct store_tx *tx, struct sql_cursor *q, struct source *out)
+{
+    borrow_source(tx, q, out);
+    out->type = arena_str(tx->arena, out->type);
+    out->name = arena_str(tx->arena, out->name);
+    out->body = arena_str(tx->arena, out->body);
 }
 
 int store_source_insert(struct store_tx *tx, const struct source *src, struct fail *f)
@@ -80,6 +88,54 @@ int store_source_list(struct store_tx *tx, uint64_t tenant, int64_t collector, i
         return -1;
     *out = rows;
     *count = n;
+    return 0;
+}
+
+static int each_source(struct store_tx *tx, enum sql_id sql, const struct sql_value *args,
+                       size_t count, bool (*fn)(void *arg, const struct source *src), void *arg,
+                       struct fail *f)
+{
+    struct sql_cursor *q;
+    struct source row;
+    int got;
+
+    if (tx_query(tx, sql, args, count, &q, f) < 0)
+        return -1;
+    while ((got = tx_step(tx, q, f)) > 0) {
+        borrow_source(tx, q, &row);
+        if (!fn(arg, &row)) {
+            tx_finish(tx, q);
+            return 0;
+        }
+    }
+    return got;
+}
+
+int store_source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
+                      bool (*fn)(void *arg, const struct source *src), void *arg, struct fail *f)
+{
+    const struct sql_value args[] = {ARG_INT(tenant), ARG_INT(collector), ARG_INT(0),
+                                     ARG_INT(INT64_MAX)};
+
+    return each_source(tx, SQL_SOURCE_LIST, args, COUNTOF(args), fn, arg, f);
+}
+
+int store_source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src),
+                      void *arg, struct fail *f)
+{
+    return each_source(tx, SQL_SOURCE_LOAD, NULL, 0, fn, arg, f);
+}
+
+int store_source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
+                       struct fail *f)
+{
+    const struct sql_value args[] = {ARG_INT(tenant), ARG_INT(collector)};
+    struct sql_cursor *q;
+
+    if (tx_one(tx, SQL_SOURCE_COUNT, args, COUNTOF(args), &q, f) < 0)
+        return -1;
+    *out = tx_int(tx, q, 0);
+    tx_finish(tx, q);
     return 0;
 }
 

@@ -87,6 +87,46 @@ static struct collector add(struct fixture *x, enum collector_kind kind, const c
 
 /* ---- Sources ---- */
 
+static bool note_name(void *arg, const struct source *src)
+{
+    struct buf *names = arg;
+
+    buf_printf(names, "%.*s=%.*s ", STR_ARG(src->name), STR_ARG(src->body));
+    return src->name.p[0] != '2';
+}
+
+static void sources_are_walked_in_order_until_enough(void **state)
+{
+    struct fixture *x = *state;
+    struct collector one = add(x, COLLECTOR_HOSTED, "", "one");
+    struct collector two = add(x, COLLECTOR_HOSTED, "", "two");
+    static const char *const names[] = {"1a", "1b", "2a", "1c"};
+    struct buf seen;
+
+    for (size_t i = 0; i < COUNTOF(names); i++) {
+        struct change w = {.s = {.tenant = x->tenant.id,
+                                 .collector = i == 1 ? two.id : one.id,
+                                 .name = str_of(names[i]),
+                                 .body = STR("{}")}};
+
+        assert_int_equal(fixture_write(x, do_create_source, &w), 0);
+    }
+
+    struct store_tx *tx = fixture_read(x);
+
+    buf_init(&seen, 4096);
+    assert_int_equal(source_each(tx, x->tenant.id, one.id, note_name, &seen, &x->fail), 0);
+    assert_true(str_eq(buf_str(&seen), STR("1a={} 2a={} ")));
+    buf_clear(&seen);
+    assert_int_equal(source_load(tx, note_name, &seen, &x->fail), 0);
+    assert_true(str_eq(buf_str(&seen), STR("1a={} 2a={} ")));
+    buf_clear(&seen);
+    assert_int_equal(source_each(tx, x->tenant.id, two.id, note_name, &seen, &x->fail), 0);
+    assert_true(str_eq(buf_str(&seen), STR("1b={} ")));
+    buf_done(&seen);
+    store_read_close(&tx);
+}
+
 static void sources_live_and_die_with_their_collector(void **state)
 {
     struct fixture *x = *state;
@@ -102,6 +142,7 @@ static void sources_live_and_die_with_their_collector(void **state)
     };
     struct source *rows;
     struct source got;
+    int64_t total = 0;
     size_t n;
 
     assert_int_equal(fixture_write(x, do_create_source, &w), 0);
@@ -115,6 +156,10 @@ static void sources_live_and_die_with_their_collector(void **state)
     assert_int_equal(source_get_name(tx, x->tenant.id, c.id, STR("syslog"), &got, &x->fail), 0);
     assert_int_equal(source_list(tx, x->tenant.id, c.id, 0, 10, &rows, &n, &x->fail), 0);
     assert_int_equal(n, 1);
+    assert_int_equal(source_count(tx, x->tenant.id, c.id, &total, &x->fail), 0);
+    assert_int_equal(total, 1);
+    assert_int_equal(source_count(tx, x->tenant.id, c.id + 1, &total, &x->fail), 0);
+    assert_int_equal(total, 0);
     store_read_close(&tx);
 
     assert_int_equal(fixture_write(x, do_delete, &w), 0);
@@ -243,6 +288,7 @@ static void pipelines_are_listed_by_id_and_renamed_to_free_names_only(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(sources_are_walked_in_order_until_enough),
         FIXTURE_TEST(sources_live_and_die_with_their_collector),
         FIXTURE_TEST(a_source_is_updated_by_revision),
         FIXTURE_TEST(only_agents_and_hosted_collectors_hold_sources),

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Collectors one by one: reading from memory and the store on workers, changing on the write lane.
+ * Lists are in collector_list.c. */
+#include "api/sumologic/internal.h"
+
+/* --- finding --- */
+
+static int no_such_collector(struct fail *f)
+{
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_collector",
+                       "The specified collector ID is invalid.");
+}
+
+static void take_agent(const struct agent *agent, struct sumo_collector *out)
+{
+    *out = (struct sumo_collector){.id = agent->row.id, .agent = *agent};
+    out->name = agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id;
+}
+
+static void take_hosted(const struct hosted *hosted, struct sumo_collector *out)
+{
+    *out = (struct sumo_collector){
+        .is_hosted = true,
+        .id = hosted->row.id,
+        .name = hosted->row.name,
+        .hosted = *hosted,
+    };
+}
+
+/* Liveness is newer in memory than in the row. */
+static void take_seen(const struct call *c, struct agent *agent)
+{
+    struct agent known = {0};
+
+    if (!agents_get_numbered(sumo_realm(c)->agents, c->arena, agent->row.id, &known))
+        return;
+    agent->row.last_seen_us = MAX(agent->row.last_seen_us, known.row.last_seen_us);
+}
+
+static int take_row(const struct call *c, const struct collector *row, struct sumo_collector *out,
+                    struct fail *f)
+{
+    struct agent agent = {0};
+    struct hosted hosted = {0};
+
+    switch (row->kind) {
+    case COLLECTOR_AGENT:
+        if (agent_decode(c->arena, row, &agent, f) < 0)
+            return -1;
+        take_seen(c, &agent);
+        take_agent(&agent, out);
+        return 0;
+    case COLLECTOR_HOSTED:
+        if (hosted_decode(c->arena, row, &hosted, f) < 0)
+            return -1;
+        take_hosted(&hosted, out);
+        return 0;
+    case COLLECTOR_PLUGIN:
+    case COLLECTOR_CAPTURE: break;
+    }
+    return no_such_collector(f);
+}
+
+/* In a transaction or, with tx NULL, a snapshot that fn sees alone. */
+static int with_store(const struct call *c, struct store_tx *tx,
+                      int (*fn)(const struct call *c, struct store_tx *tx, void *arg,
+                                struct fail *f),
+                      void *arg, struct fail *f)
+{
+    if (tx)
+        return fn(c, tx, arg, f);
+    if (store_read_open(sumo_app(c)->store, c->arena, &tx, f) < 0)
+        return -1;
+
+    int rc = fn(c, tx, arg, f);
+
+    store_read_close(&tx);
+    return rc;
+}
+
+struct wanted {
+    int64_t id;
+    struct str name;
+    struct sumo_collector *out;
+};
+
+static int find_numbered(const struct call *c, struct store_tx *tx, void *arg, struct fail *f)
+{
+    const struct wanted *w = arg;
+    struct collector row = {0};
+
+    if (collector_get(tx, c->caller->tenant, w->id, &row, f) < 0)
+        return f->code == CODE_NOT_FOUND ? no_such_collector(f) : -1;
+    return take_row(c, &row, w->out, f);
+}
+
+int sumo_collector_get(const struct call *c, struct store_tx *tx, int64_t id,
+                       struct sumo_collector *out, struct fail *f)
+{
+    struct wanted w = {.id = id, .out = out};
+    struct agent agent = {0};
+
+    if (!tx && agents_get_numbered(sumo_realm(c)->agents, c->arena, id, &agent)) {
+        take_agent(&agent, out);
+        return 0;
+    }
+    return with_store(c, tx, find_numbered, &w, f);
+}
+
+int sumo_collector_at(const struct call *c, struct store_tx *tx, const char *param,
+                      struct sumo_collector *out, struct fail *f)
+{
+    int64_t id = 0;
+
+    if (!sumo_id(call_param(c, str_of(param)), &id))
+        return no_such_collector(f);
+    return sumo_collector_get(c, tx, id, out, f);
+}
+
+/* 1: found, 0: not. */
+static int unique_named(const struct call *c, struct store_tx *tx, struct str name,
+                        struct collector *row, struct fail *f)
+{
+    if (collector_get_name(tx, c->caller->tenant, COLLECTOR_AGENT, name, row, f) == 0)
+        return 1;
+    return f->code == CODE_NOT_FOUND ? 0 : -1;
+}
+
+/* Agents of other dialects have names that others may have too, or only their id. */
+static int loosely_named(const struct call *c, struct store_tx *tx, struct str name,
+                         struct collector *row, struct fail *f)
+{
+    const struct collector_filter filter = {
+        .kinds = 1u << COLLECTOR_AGENT, .name = &name, .limit = 1};
+    struct collector *rows = NULL;
+    size_t count = 0;
+
+    if (collector_list(tx, c->caller->tenant, &filter, &rows, &count, NULL, f) < 0)
+        return -1;
+    if (count > 0) {
+        *row = rows[0];
+        return 1;
+    }
+    if (collector_get_ext(tx, c->caller->tenant, COLLECTOR_AGENT, STR(""), name, row, f) == 0)
+        return row->name.len == 0 || str_eq(row->name, name);
+    return f->code == CODE_NOT_FOUND ? 0 : -1;
+}
+
+static int find_named(const struct call *c, struct store_tx *tx, void *arg, struct fail *f)
+{
+    const struct wanted *w = arg;
+    struct collector row = {0};
+    int rc = unique_named(c, tx, w->name, &row, f);
+
+    if (rc == 0)
+        rc = loosely_named(c, tx, w->name, &row, f);
+    if (rc < 0)
+        return -1;
+    return rc == 1 ? take_row(c, &row, w->out, f) : no_such_collector(f);
+}
+
+/* --- answers --- */
+
+static void answer(struct call *c, const struct sumo_collector *col)
+{
+    struct json_writer w;
+
+    if (sumo_etag(c, sumo_collector_etag(c->arena, col)))
+        return;
+    json_writer_init(&w, &c->out);
+    json_obj_begin(&w);
+    json_key(&w, STR("collector"));
+    sumo_collector_put(&w, c->arena, sumo_app(c), col, sumo_now_us(c));
+    json_obj_end(&w);
+}
+
+int sumo_collectors_get(struct call *c, struct fail *f)
+{
+    struct sumo_collector col = {0};
+
+    if (sumo_collector_at(c, NULL, "id", &col, f) < 0)
+        return -1;
+    answer(c, &col);
+    return 0;
+}
+
+int sumo_collectors_get_name(struct call *c, struct fail *f)
+{
+    struct sumo_collector col = {0};
+    struct wanted w = {.name = call_param(c, STR("name")), .out = &col};
+
+    if (with_store(c, NULL, find_named, &w, f) < 0)
+        return -1;
+    answer(c, &col);
+    return 0;
+}
+
+/* --- creating --- */
+
+static int check_type(const struct json_value *body, struct fail *f)
+{
+    struct str type = {NULL, 0};
+    struct fail why;
+
+    switch (json_get_str(body, "collectorType", &type, &why)) {
+    case 0:
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
+                           "Missing required field: 'collectorType'");
+    case 1:
+        if (str_eq(type, STR("Hosted")))
+            return 0;
+        break;
+    default: break;
+    }
+    return fail_reason(f, CODE_INVALID_ARGUMENT, "collector_type",
+                       "Only collectors of type Hosted can be created; installed ones register "
+                       "themselves.");
+}
+
+static int create(struct call *c, struct fail *f)
+{
+    struct sumo_collector col = *(const struct sumo_collector *)c->carry;
+
+    if (hosted_create(c->tx, c->caller, &col.hosted, f) < 0)
+        return -1;
+    take_hosted(&col.hosted, &col);
+    answer(c, &col);
+    http_resp_add(c->x, STR("location"),
+                  arena_printf(c->arena, "/api/v1/collectors/%lld", (long long)col.id));
+    c->status = 201;
+    return 0;
+}
+
+int sumo_collectors_create(struct call *c, struct fail *f)
+{
+    struct sumo_collector *col = arena_new_type(c->arena, struct sumo_collector);
+    const struct json_value *body = NULL;
+    struct json_value *taken = NULL;
+    struct str relative = {NULL, 0};
+
+    if (sumo_body(c, "collector", &body, f) < 0 || check_type(body, f) < 0 ||
+        members_take(c->arena, sumo_collector_table(true, true), body, NULL, &taken, f) < 0)
+        return -1;
+    *col = (struct sumo_collector){.is_hosted = true};
+    col->hosted.row.tenant = c->caller->tenant;
+    if (sumo_collector_apply(c->arena, taken, col, f) < 0)
+        return -1;
+    if (json_get_str(body, "cutoffRelativeTime", &relative, f) == 1 && relative.len > 0 &&
+        sumo_cutoff(relative, sumo_now_us(c), &col->hosted.profile.cutoff_ms, f) < 0)
+        return -1;
+    c->carry = col;
+    return call_move(c, LANE_WRITE, create);
+}
+
+/* --- changing --- */
+
+static int body_id_differs(struct fail *f)
+{
+    return fail_reason(f, CODE_INVALID_ARGUMENT, "collector_body_id",
+                       "Request body contains an invalid Collector ID.");
+}
+
+/* Some clients write numbers as text. */
+static int check_id(const struct json_value *body, int64_t id, struct fail *f)
+{
+    const struct json_value *v = json_find(body, STR("id"));
+    int64_t sent = 0;
+
+    if (!v || v->kind == JSON_KIND_NULL)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
+                           "Missing required field: 'id'");
+    if (v->kind == JSON_KIND_STRING
+            ? !sumo_id(v->text, &sent)
+            : v->kind != JSON_KIND_NUMBER || json_num_i64(v->text, &sent) < 0)
+        return body_id_differs(f);
+    return sent == id ? 0 : body_id_differs(f);
+}
+
+/* An agent that came by another dialect may have a name that others have; one given here is its
+ * own. */
+static int check_name(struct call *c, const struct sumo_collector *col, struct str old,
+                      struct fail *f)
+{
+    struct collector row = {0};
+
+    if (col->is_hosted || str_eq(col->name, old))
+        return 0;
+
+    int rc = unique_named(c, c->tx, col->name, &row, f);
+
+    if (rc < 0 || (rc == 1 && row.id != col->id))
+        return rc < 0 ? -1
+                      : fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
+                                    "A resource with the same name already exists.");
+    return 0;
+}
+
+static int update(struct call *c, struct fail *f)
+{
+    struct sumologic_app *app = sumo_app(c);
+    struct json_value *body = c->carry;
+    struct sumo_collector col = {0};
+    struct json_value *taken = NULL;
+
+    if (sumo_collector_at(c, c->tx, "id", &col, f) < 0 ||
+        sumo_if_match(c, sumo_collector_etag(c->arena, &col), f) < 0 ||
+        check_id(body, col.id, f) < 0)
+        return -1;
+
+    struct json_value *stored = sumo_collector_tree(c->arena, app, &col, sumo_now_us(c));
+    struct str old = col.name;
+
+    json_set(body, STR("id"), json_new_i64(c->arena, col.id));
+    if (members_take(c->arena, sumo_collector_table(col.is_hosted, false), body, stored, &taken,
+                     f) < 0 ||
+        sumo_collector_apply(c->arena, taken, &col, f) < 0 || check_name(c, &col, old, f) < 0)
+        return -1;
+    if (col.is_hosted ? hosted_update(c->tx, c->caller, &col.hosted, f) < 0
+                      : agent_update(c->tx, app->registry, c->caller, &col.agent, f) < 0)
+        return -1;
+    answer(c, &col);
+    c->status = 200; /* whatever If-None-Match says */
+    return 0;
+}
+
+int sumo_collectors_update(struct call *c, struct fail *f)
+{
+    struct sumo_collector col = {0};
+    const struct json_value *body = NULL;
+
+    if (sumo_collector_at(c, NULL, "id", &col, f) < 0 || sumo_body(c, "collector", &body, f) < 0)
+        return -1;
+
+    struct json_value *own = arena_new_type(c->arena, struct json_value);
+
+    *own = *body;
+    c->carry = own;
+    return call_move(c, LANE_WRITE, update);
+}
+
+/* --- deleting --- */
+
+struct gone {
+    struct inlets *inlets;
+    uint64_t tenant;
+    int64_t id;
+};
+
+static void close_inlets(void *arg)
+{
+    const struct gone *g = arg;
+
+    inlets_remove_collector(g->inlets, g->tenant, g->id);
+}
+
+int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const struct caller *by,
+                        uint64_t tenant, const struct sumo_collector *col, struct fail *f)
+{
+    struct gone *g = arena_new_type(store_tx_arena(tx), struct gone);
+
+    *g = (struct gone){.inlets = app->inlets, .tenant = tenant, .id = col->id};
+    if (app->inlets)
+        store_on_commit(tx, close_inlets, g);
+    if (col->is_hosted)
+        return collector_delete(tx, by, tenant, col->id, 0, f);
+    if (upgrade_forget(tx, tenant, col->id, f) < 0 ||
+        enroll_credentials_drop(tx, app->keyring, tenant, col->id, f) < 0)
+        return -1;
+    return agent_delete(tx, app->registry, by, tenant, col->agent.row.ext_id, f);
+}
+
+int sumo_collectors_delete(struct call *c, struct fail *f)
+{
+    struct sumo_collector col = {0};
+
+    if (sumo_collector_at(c, c->tx, "id", &col, f) < 0)
+        return -1;
+    return sumo_collector_drop(sumo_app(c), c->tx, c->caller, c->caller->tenant, &col, f);
+}

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "core/datafile.h"
+#include "core/enroll_internal.h"
 #include "core/event.h"
 #include "core/keyring.h"
 #include "core/tenant.h"
@@ -82,14 +83,15 @@ void key_generate(int64_t now_us, struct arena *a, struct key_secret *out)
 void key_hash(const struct master_key *m, struct str id, struct str secret,
               uint8_t out[KEY_HASH_LEN])
 {
-    uint8_t text[KEY_ID_LEN + 1 + KEY_SECRET_LEN];
+    uint8_t text[KEY_ID_LEN + 1 + KEY_SECRET_MAX];
 
-    assert(id.len == KEY_ID_LEN && secret.len == KEY_SECRET_LEN);
-    memcpy(text, id.p, KEY_ID_LEN);
-    text[KEY_ID_LEN] = ':';
-    memcpy(text + KEY_ID_LEN + 1, secret.p, KEY_SECRET_LEN);
+    assert(id.len > 0 && id.len <= KEY_ID_LEN && secret.len > 0 && secret.len <= KEY_SECRET_MAX);
+    memcpy(text, id.p, id.len);
+    text[id.len] = ':';
+    memcpy(text + id.len + 1, secret.p, secret.len);
 
-    int r = crypto_generichash(out, KEY_HASH_LEN, text, sizeof(text), m->b, sizeof(m->b));
+    int r =
+        crypto_generichash(out, KEY_HASH_LEN, text, id.len + 1 + secret.len, m->b, sizeof(m->b));
 
     assert(r == 0); /* it refuses wrong lengths only */
     sodium_memzero(text, sizeof(text));
@@ -132,8 +134,16 @@ uint32_t key_role_scopes(enum role role, struct str tenant_name)
     return str_eq(tenant_name, STR(TENANT_DEFAULT)) ? scopes : scopes & ~SCOPES_OPERATOR;
 }
 
+/* Rows with the scopes of enrollment are made by enroll.c alone: check() refuses them. */
+static bool is_enrollment(const struct key *k)
+{
+    return k->role == ROLE_AGENT && (k->scopes == SCOPE_ENROLL || k->scopes == SCOPE_BEAT);
+}
+
 uint32_t key_effective_scopes(const struct key *k, struct str tenant_name)
 {
+    if (is_enrollment(k))
+        return k->scopes;
     return key_role_scopes(k->role, tenant_name) & (k->scopes ? k->scopes : UINT32_MAX);
 }
 
@@ -173,40 +183,6 @@ static int check(struct store_tx *tx, const struct key_new *want, struct str ten
     return 0;
 }
 
-struct ring_change {
-    struct keyring *ring;
-    struct key key;
-    struct str tenant_name;
-};
-
-static void put(void *arg)
-{
-    struct ring_change *c = arg;
-
-    keyring_put(c->ring, &c->key, c->tenant_name);
-}
-
-static void take_out(void *arg)
-{
-    struct ring_change *c = arg;
-
-    keyring_remove(c->ring, c->key.id);
-}
-
-static void follow(struct store_tx *tx, struct keyring *ring, void (*fn)(void *arg),
-                   const struct key *k, struct str tenant_name)
-{
-    if (!ring)
-        return;
-
-    struct ring_change *c = arena_new_type(store_tx_arena(tx), struct ring_change);
-
-    c->ring = ring;
-    c->key = *k;
-    c->tenant_name = tenant_name;
-    store_on_commit(tx, fn, c);
-}
-
 int key_insert(struct store_tx *tx, const struct caller *by, const struct master_key *m,
                const struct key_new *want, struct keyring *ring, const struct key_secret *secret,
                struct key *out, struct fail *f)
@@ -230,7 +206,7 @@ int key_insert(struct store_tx *tx, const struct caller *by, const struct master
         event_append(tx, k.tenant, by, "key.created", k.id,
                      event_data(a, "role", str_of(role_name(k.role))), f) < 0)
         return -1;
-    follow(tx, ring, put, &k, t.name);
+    keyring_follow_put(ring, tx, &k, t.name);
     *out = k;
     return 0;
 }
@@ -257,13 +233,20 @@ static int missing(struct fail *f)
 
 int key_get(struct store_tx *tx, uint64_t tenant, struct str id, struct key *out, struct fail *f)
 {
+    if (enroll_id_is_ours(id))
+        return fail_reason(f, CODE_NOT_FOUND, "no_such_key", "there is no such key");
     return store_key_get(tx, tenant, id, out, f) < 0 ? missing(f) : 0;
 }
 
 int key_list(struct store_tx *tx, uint64_t tenant, struct str after, size_t limit, struct key **out,
              size_t *count, struct fail *f)
 {
-    return store_key_list(tx, tenant, after, limit, out, count, f);
+    if (store_key_list(tx, tenant, after, limit, out, count, f) < 0)
+        return -1;
+    /* Those of enrollment come last, and may be a million. */
+    while (*count > 0 && enroll_id_is_ours((*out)[*count - 1].id))
+        --*count;
+    return 0;
 }
 
 int key_revoke(struct store_tx *tx, const struct caller *by, uint64_t tenant, struct str id,
@@ -278,7 +261,7 @@ int key_revoke(struct store_tx *tx, const struct caller *by, uint64_t tenant, st
         if (store_key_set_revoked(tx, tenant, id, k.revoked_us, f) < 0 ||
             event_append(tx, tenant, by, "key.revoked", k.id, STR("{}"), f) < 0)
             return -1;
-        follow(tx, ring, take_out, &k, STR(""));
+        keyring_follow_remove(ring, tx, k.id);
     }
     *out = k;
     return 0;

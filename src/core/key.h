@@ -11,6 +11,7 @@ struct keyring;
 
 #define KEY_ID_LEN     20
 #define KEY_SECRET_LEN 52 /* 5 bits a character: 260 bits */
+#define KEY_SECRET_MAX 88 /* of the keys of enroll.h, whose ids are no longer than others */
 #define KEY_TOKEN_LEN  (4 + KEY_ID_LEN + 1 + KEY_SECRET_LEN)
 #define KEY_LABEL_MAX  200
 #define MASTER_KEY_LEN 32
@@ -48,7 +49,10 @@ void key_hash(const struct master_key *m, struct str id, struct str secret,
 /* Splits mst_<id>_<secret>: exact lengths, exact alphabet. The parts point into token. */
 bool key_parse_token(struct str token, struct str *id, struct str *secret);
 
-/* INVALID_ARGUMENT: reasons "bad_label", "bad_scopes", "bad_expiry". NOT_FOUND: no such tenant. The
+/* The keys of enroll.h are rows too, but none for the functions below: they do not make, list, find
+ * or revoke them.
+ *
+ * INVALID_ARGUMENT: reasons "bad_label", "bad_scopes", "bad_expiry". NOT_FOUND: no such tenant. The
  * ring (may be NULL) knows the key when the change is durable. */
 int key_create(struct store_tx *tx, const struct caller *by, const struct master_key *m,
                const struct key_new *want, struct keyring *ring, struct key_secret *secret,

@@ -12,6 +12,8 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "core/credentials.h"
+#include "core/enroll_internal.h"
 #include "core/tenant.h"
 
 #define SHARD_COUNT  64
@@ -27,6 +29,7 @@ _Static_assert(sizeof(struct tag) == crypto_shorthash_siphashx24_BYTES, "it is c
 
 struct entry {
     char id[KEY_ID_LEN];
+    size_t id_len;
     uint8_t hash[KEY_HASH_LEN];
     struct tag tag;
     bool has_tag;
@@ -49,6 +52,7 @@ struct keyring {
     struct master_key master;
     uint8_t tag_key[crypto_shorthash_siphashx24_KEYBYTES];
     struct shard shards[SHARD_COUNT];
+    struct credentials *credentials;
 };
 
 struct keyring *keyring_new(const struct clock *c, const struct master_key *m)
@@ -57,6 +61,7 @@ struct keyring *keyring_new(const struct clock *c, const struct master_key *m)
 
     r->clock = c;
     r->master = *m;
+    r->credentials = credentials_new();
     random_bytes(r->tag_key, sizeof(r->tag_key));
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         pthread_mutex_init(&r->shards[i].lock, NULL);
@@ -82,10 +87,21 @@ void keyring_free(struct keyring **ring)
         map_free(&s->entries);
         pthread_mutex_destroy(&s->lock);
     }
+    credentials_free(&r->credentials);
     sodium_memzero(&r->master, sizeof(r->master));
     sodium_memzero(r->tag_key, sizeof(r->tag_key));
     free(r);
     *ring = NULL;
+}
+
+static bool is_id_len(size_t len)
+{
+    return len == KEY_ID_LEN || len == ENROLL_KEY_ID_LEN;
+}
+
+static struct str entry_id(const struct entry *e)
+{
+    return str_make(e->id, e->id_len);
 }
 
 /* The end of an id is random. */
@@ -98,13 +114,21 @@ static struct shard *shard_of(struct keyring *r, struct str id)
 
 void keyring_put(struct keyring *r, const struct key *k, struct str tenant_name)
 {
-    if (k->id.len != KEY_ID_LEN || tenant_name.len > TENANT_NAME_MAX)
+    int64_t agent;
+    uint32_t nonce;
+
+    if (!is_id_len(k->id.len) || tenant_name.len > TENANT_NAME_MAX)
         return;
+    if (enroll_credential_split(k->id, &agent, &nonce)) {
+        credentials_put(r->credentials, agent, nonce, k->hash, k->tenant, tenant_name);
+        return;
+    }
 
     struct entry *e = heap_new_type(struct entry);
     struct shard *s = shard_of(r, k->id);
 
-    memcpy(e->id, k->id.p, KEY_ID_LEN);
+    memcpy(e->id, k->id.p, k->id.len);
+    e->id_len = k->id.len;
     memcpy(e->hash, k->hash, KEY_HASH_LEN);
     e->tenant = k->tenant;
     e->role = k->role;
@@ -114,14 +138,21 @@ void keyring_put(struct keyring *r, const struct key *k, struct str tenant_name)
     memcpy(e->name, tenant_name.p, tenant_name.len);
 
     pthread_mutex_lock(&s->lock);
-    free(map_put(s->entries, str_make(e->id, KEY_ID_LEN), e));
+    free(map_put(s->entries, entry_id(e), e));
     pthread_mutex_unlock(&s->lock);
 }
 
 void keyring_remove(struct keyring *r, struct str id)
 {
-    if (id.len != KEY_ID_LEN)
+    int64_t agent;
+    uint32_t nonce;
+
+    if (!is_id_len(id.len))
         return;
+    if (enroll_credential_split(id, &agent, &nonce)) {
+        credentials_remove(r->credentials, agent, nonce);
+        return;
+    }
 
     struct shard *s = shard_of(r, id);
 
@@ -141,7 +172,7 @@ static bool remove_one(struct shard *s, uint64_t tenant)
         struct entry *e = value;
 
         if (e->tenant == tenant) {
-            IGNORE(map_remove(s->entries, str_make(e->id, KEY_ID_LEN)));
+            IGNORE(map_remove(s->entries, entry_id(e)));
             free(e);
             return true;
         }
@@ -159,6 +190,72 @@ void keyring_remove_tenant(struct keyring *r, uint64_t tenant)
             continue;
         pthread_mutex_unlock(&s->lock);
     }
+    credentials_remove_tenant(r->credentials, tenant);
+}
+
+void keyring_remove_agent(struct keyring *r, int64_t agent)
+{
+    credentials_remove_agent(r->credentials, agent);
+}
+
+size_t keyring_agent_bytes(struct keyring *r)
+{
+    return credentials_bytes(r->credentials);
+}
+
+struct change {
+    struct keyring *ring;
+    struct key key;
+    struct str tenant_name;
+    int64_t agent;
+};
+
+static void change_put(void *arg)
+{
+    struct change *c = arg;
+
+    keyring_put(c->ring, &c->key, c->tenant_name);
+}
+
+static void change_remove(void *arg)
+{
+    struct change *c = arg;
+
+    keyring_remove(c->ring, c->key.id);
+}
+
+static void change_remove_agent(void *arg)
+{
+    struct change *c = arg;
+
+    keyring_remove_agent(c->ring, c->agent);
+}
+
+static void follow(struct store_tx *tx, void (*fn)(void *arg), const struct change *change)
+{
+    if (!change->ring)
+        return;
+
+    struct change *c = arena_new_type(store_tx_arena(tx), struct change);
+
+    *c = *change;
+    store_on_commit(tx, fn, c);
+}
+
+void keyring_follow_put(struct keyring *r, struct store_tx *tx, const struct key *k,
+                        struct str tenant_name)
+{
+    follow(tx, change_put, &(struct change){.ring = r, .key = *k, .tenant_name = tenant_name});
+}
+
+void keyring_follow_remove(struct keyring *r, struct store_tx *tx, struct str id)
+{
+    follow(tx, change_remove, &(struct change){.ring = r, .key.id = id});
+}
+
+void keyring_follow_remove_agent(struct keyring *r, struct store_tx *tx, int64_t agent)
+{
+    follow(tx, change_remove_agent, &(struct change){.ring = r, .agent = agent});
 }
 
 static bool load_one(void *arg, const struct key *k, struct str tenant_name)
@@ -183,7 +280,7 @@ int keyring_load(struct keyring *r, struct store *s, struct fail *f)
 
 size_t keyring_count(struct keyring *r)
 {
-    size_t n = 0;
+    size_t n = credentials_count(r->credentials);
 
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         pthread_mutex_lock(&r->shards[i].lock);
@@ -216,9 +313,14 @@ static bool is_expired(const struct entry *e, int64_t now_us)
 
 bool keyring_is_live(struct keyring *r, struct str id)
 {
+    struct agent_credential known;
     struct entry e;
+    int64_t agent;
+    uint32_t nonce;
 
-    return id.len == KEY_ID_LEN && find(r, id, &e) && !is_expired(&e, clock_wall_us(r->clock));
+    if (enroll_credential_split(id, &agent, &nonce))
+        return credentials_find(r->credentials, agent, nonce, &known);
+    return is_id_len(id.len) && find(r, id, &e) && !is_expired(&e, clock_wall_us(r->clock));
 }
 
 static void mark_used(struct keyring *r, struct str id, int64_t now_us)
@@ -255,7 +357,7 @@ static bool tag_matches(const struct entry *e, const struct tag *t)
 /* The entry may have been replaced meanwhile: the tag belongs to the hash it was made for. */
 static void keep_tag(struct keyring *r, const struct entry *seen, const struct tag *t)
 {
-    struct str id = str_make(seen->id, KEY_ID_LEN);
+    struct str id = entry_id(seen);
     struct shard *s = shard_of(r, id);
 
     pthread_mutex_lock(&s->lock);
@@ -285,14 +387,35 @@ static bool secret_is_right(struct keyring *r, struct str id, struct str secret,
     return true;
 }
 
-bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct str secret,
-                     struct caller *out)
+/* Hashed each time: the tag that would save it weighs too much for a million. */
+static bool resolve_credential(struct keyring *r, struct arena *a, struct str id, struct str secret,
+                               int64_t agent, uint32_t nonce, struct caller *out)
 {
-    struct entry e = {0};
+    struct agent_credential known = {.owner = NULL};
+    uint8_t hash[KEY_HASH_LEN];
 
-    if (id.len != KEY_ID_LEN || secret.len != KEY_SECRET_LEN)
+    if (secret.len != CREDENTIAL_KEY_LEN)
         return false;
 
+    bool found = credentials_find(r->credentials, agent, nonce, &known);
+
+    key_hash(&r->master, id, secret, hash);
+    if (sodium_memcmp(hash, known.hash, sizeof(hash)) != 0 || !found)
+        return false;
+    *out = (struct caller){
+        .tenant = known.owner->tenant,
+        .tenant_name = arena_str(a, known.owner->name),
+        .key_id = arena_str(a, id),
+        .role = ROLE_AGENT,
+        .scopes = SCOPE_BEAT,
+    };
+    return true;
+}
+
+static bool resolve_entry(struct keyring *r, struct arena *a, struct str id, struct str secret,
+                          struct caller *out)
+{
+    struct entry e = {0};
     bool found = find(r, id, &e);
     bool right = secret_is_right(r, id, secret, found, &e);
     int64_t now_us = clock_wall_us(r->clock);
@@ -311,12 +434,26 @@ bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct s
     return true;
 }
 
+bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct str secret,
+                     struct caller *out)
+{
+    int64_t agent;
+    uint32_t nonce;
+
+    if (enroll_credential_split(id, &agent, &nonce))
+        return resolve_credential(r, a, id, secret, agent, nonce, out);
+    return id.len == KEY_ID_LEN && secret.len == KEY_SECRET_LEN &&
+           resolve_entry(r, a, id, secret, out);
+}
+
 bool keyring_resolve_token(struct keyring *r, struct arena *a, struct str token, struct caller *out)
 {
-    struct str id;
-    struct str secret;
+    struct str bare, id, secret;
 
-    return key_parse_token(token, &id, &secret) && keyring_resolve(r, a, id, secret, out);
+    if (key_parse_token(token, &id, &secret))
+        return keyring_resolve(r, a, id, secret, out);
+    return enroll_token_bare(a, token, &bare) && enroll_token_split(bare, &id, &secret) &&
+           resolve_entry(r, a, id, secret, out);
 }
 
 bool keyring_resolve_basic(struct keyring *r, struct arena *a, struct str user, struct str password,

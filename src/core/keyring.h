@@ -25,7 +25,8 @@ size_t keyring_count(struct keyring *r);
 bool keyring_resolve(struct keyring *r, struct arena *a, struct str id, struct str secret,
                      struct caller *out);
 
-/* mst_<id>_<secret>, as Bearer, `Key` or gRPC metadata carry it. */
+/* mst_<id>_<secret>, or an installation token in either of its forms (enroll.h), as Bearer, `Key`
+ * or gRPC metadata carry it. */
 bool keyring_resolve_token(struct keyring *r, struct arena *a, struct str token,
                            struct caller *out);
 
@@ -41,9 +42,24 @@ bool keyring_is_live(struct keyring *r, struct str id);
  * loop or a lane. Marks are kept for the next call when the store refuses. */
 int keyring_flush(struct keyring *r, struct store *s, struct fail *f) MUST_CHECK;
 
-/* The store's side: called by commit hooks on the lane. */
+/* The store's side: called by commit hooks on the lane. A credential of enroll.h takes a fraction
+ * of the memory of other keys, and its use is not marked: that of its agent is. */
 void keyring_put(struct keyring *r, const struct key *k, struct str tenant_name);
 void keyring_remove(struct keyring *r, struct str id);
 void keyring_remove_tenant(struct keyring *r, uint64_t tenant);
+
+/* Same for all credentials of an agent, by its number. */
+void keyring_remove_agent(struct keyring *r, int64_t agent);
+
+/* --- how the ring (NULL: none) follows a transaction: called inside it, takes effect after its
+ * commit. Strings live in the transaction's arena --- */
+
+void keyring_follow_put(struct keyring *r, struct store_tx *tx, const struct key *k,
+                        struct str tenant_name);
+void keyring_follow_remove(struct keyring *r, struct store_tx *tx, struct str id);
+void keyring_follow_remove_agent(struct keyring *r, struct store_tx *tx, int64_t agent);
+
+/* About, of the credentials of agents. */
+size_t keyring_agent_bytes(struct keyring *r);
 
 #endif

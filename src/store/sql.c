@@ -66,6 +66,7 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "SELECT k.tenant, k.id, k.hash, k.role, k.scopes, k.label, k.created_us,"
         " k.expires_us, k.last_used_us, k.revoked_us, t.name"
         " FROM keys k JOIN tenants t ON t.id = k.tenant WHERE k.revoked_us = 0",
+    [SQL_KEY_DELETE] = "DELETE FROM keys WHERE tenant = $1 AND id >= $2 AND id < $3",
 
     [SQL_COLLECTOR_INSERT] =
         "INSERT INTO collectors (tenant, id, kind, space, ext_id, name,"

@@ -224,6 +224,15 @@ int store_key_each(struct store_tx *tx,
     return got;
 }
 
+/* Ids are letters and digits, which all come before '~'. */
+int store_key_delete(struct store_tx *tx, uint64_t tenant, struct str prefix, struct fail *f)
+{
+    struct str end = arena_printf(tx->arena, "%.*s~", STR_ARG(prefix));
+    const struct sql_value args[] = {ARG_INT(tenant), ARG_TEXT(prefix), ARG_TEXT(end)};
+
+    return tx_run(tx, SQL_KEY_DELETE, args, COUNTOF(args), NULL, f);
+}
+
 int store_event_insert(struct store_tx *tx, const struct event *e, struct fail *f)
 {
     tx->store->counters_dirty = true;

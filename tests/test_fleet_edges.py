@@ -2,11 +2,13 @@
 """Collectors at the edges: what each method of the collector service does with what is missing,
 unknown, too long, twice or not its own. Whatever is refused must leave everything as it was."""
 import concurrent.futures
+import itertools
 import json
 
 import pytest
 
 from fleet.client import TIME, Fleet, is_comment
+from harness import wait_for
 
 ALLOY, OTEL = "COLLECTOR_TYPE_ALLOY", "COLLECTOR_TYPE_OTEL"
 
@@ -818,34 +820,40 @@ def test_a_bulk_delete_takes_an_id_that_comes_twice_once(fleet):
 # --- updated_at
 
 
-def updated(fleet):
-    """As text of one length, to compare."""
-    return fleet.collector("c")["updatedAt"]
-
-
 def test_the_time_of_the_update_moves_with_management_and_registration_alone(fleet):
-    fleet.create("c")
-    fleet.register("c", {"a": "b"})
-    seen = updated(fleet)
+    """Times are told in seconds: what is to move them is done when the next second has come."""
+    made = ["by update", "by bulk", "by register", "not"]
+    for name in made:
+        fleet.create(name)
+        fleet.register(name, {"a": "b"})
+    before = {name: fleet.collector(name) for name in made}
 
-    def stays(method, **members):
-        fleet.call(method, **members)
-        assert updated(fleet) == seen, method
+    def updated(name):
+        return fleet.collector(name)["updatedAt"]
 
-    stays("RegisterCollector", id="c", localAttributes={"a": "b"})
-    stays("GetConfig", id="c", localAttributes={"a": "b"})
-    stays("GetConfig", id="c", localAttributes={"a": "c"})
-    stays("GetConfig", id="c", remoteConfigStatus={"status": "FAILED", "errorMessage": "m"})
-    stays("GetConfig", id="c", effectiveConfig={"configMap": {"configMap": {"": {}}}})
-    stays("ListCollectors")
-    for method, members in (
-            ("UpdateCollector", {"collector": {"id": "c", "name": "n"}}),
-            ("BulkUpdateCollectors", {"ids": ["c"], "ops": ADD_K}),
-            ("RegisterCollector", {"id": "c", "localAttributes": {"a": "c"}})):
-        fleet.call(method, members)
-        assert updated(fleet) >= seen
-        assert fleet.collector("c")["createdAt"] <= updated(fleet)
-        seen = updated(fleet)
+    def touch(name):
+        fleet.register(name, {"a": "b"})
+        fleet.config(name, {"a": "b"})
+        fleet.config(name, {"a": "c"}, remoteConfigStatus={"status": 3, "errorMessage": "m"})
+        fleet.config(name, effectiveConfig={"configMap": {"configMap": {"": {}}}})
+        fleet.call("UnregisterCollector", id=name)
+        fleet.register(name, {"a": "b"})
+
+    latest = max(c["updatedAt"] for c in before.values())
+    names = map(str, itertools.count())
+    wait_for("the next second", lambda: fleet.call("UpdateCollector", collector={
+        "id": "by update", "name": next(names)})["updatedAt"] > latest)
+    for name in made[1:]:
+        touch(name)
+    assert [fleet.collector(name) for name in made[1:]] == [before[name] for name in made[1:]]
+    fleet.call("UpdateCollector", collector={"id": "by update", "name": "m"})
+    fleet.call("BulkUpdateCollectors", ids=["by bulk"], ops=ADD_K)
+    fleet.register("by register", {"a": "c"})
+    for name in made[:3]:
+        assert updated(name) > latest, name
+        assert fleet.collector(name)["createdAt"] == before[name]["createdAt"]
+    # A request that changes nothing is none: of an update as of a registration.
+    assert updated("not") == before["not"]["updatedAt"]
 
 
 # --- at the same time

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a simulated Alloy of each version against the real server: start, polls, a text that
-cannot be loaded, a server that refuses, a reload that keeps the hash, the end. See fleet/alloy.py for
-what is simulated."""
+cannot be loaded, a server that refuses, a reload that keeps the hash, the end. See fleet/alloy.py
+for what is simulated."""
 import base64
 
 import pytest
 
-from fleet.alloy import (APPLIED, FAILED, RELEASES, UNSET, Alloy, CallFailed, Exited, fnv1, load)
+from fleet.alloy import APPLIED, FAILED, RELEASES, UNSET, Alloy, CallFailed, Exited, fnv1
 from fleet.client import Fleet, is_comment
+from fleet.language import load
 from harness import Server, basic
 
 EVERY = pytest.mark.parametrize("version", RELEASES)

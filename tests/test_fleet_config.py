@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pipelines a collector gets, and the text that is made of them: matchers in the Alertmanager's
-grammar, effective attributes, wrapping, labels, attributes and exports that are handed in, order and
-hash. The text is read back by the lexer of the simulated Alloy, not by the server's."""
+"""Which pipelines a collector gets, and the text that is made of them: matchers in the
+Alertmanager's grammar, effective attributes, wrapping, labels, attributes and exports that are
+handed in, order and hash. The text is read back by the lexer of the simulated Alloy, not by the
+server's."""
 import hashlib
 
 import pytest
 
-from fleet.alloy import Loaded, Refused, load, tokens
-from fleet.client import COLLECTORS, Fleet, is_comment, wires
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
+from fleet.client import COLLECTORS, Fleet, case, is_comment, wires
+from fleet.language import Loaded, Refused, load, tokens
 
 
 # --- matchers

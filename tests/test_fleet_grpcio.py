@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's gRPC client against the real server, knowing nothing but its address: it learns the fleet's
-services by reflection and calls every method of them with messages made from what it was told."""
+"""Python's gRPC client against the real server, knowing nothing but its address: it learns the
+fleet's services by reflection and calls every method of them with messages made from what it was
+told."""
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory

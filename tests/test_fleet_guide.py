@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands of docs/fleet.md, in their order, in one shell: what a newcomer types has to work."""
+"""The commands of docs/fleet.md, in their order, in one shell: what a newcomer types has to
+work."""
 import re
 import subprocess
 

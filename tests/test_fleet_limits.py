@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator may decide about the fleet: rates, how many there may be, when silence counts, and
-the choices where the vendor's behavior is not known. Servers of their own, each with its decisions."""
+"""What an operator may decide about the fleet: rates, how many there may be, when silence counts,
+and the choices where the vendor's behavior is not known. Servers of their own, each with its
+decisions."""
 import concurrent.futures
 
 import pytest

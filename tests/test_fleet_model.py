@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fleet that is changed at random, against a plain model of it: after every few changes each agent
-polls with the hash it has, and the pipelines it is given, and whether anything is new to it, have to be
-what the model works out from scratch. Also over a kill, from which nothing that was told may be lost."""
+"""A fleet that is changed at random, against a plain model of it: after every few changes each
+agent polls with the hash it has, and the pipelines it is given, and whether anything is new to it,
+have to be what the model works out from scratch. Also over a kill, from which nothing that was
+told may be lost."""
 import random
 import re
 
 import pytest
 
-from fleet.alloy import load
 from fleet.client import Fleet, is_comment
+from fleet.language import load
 from harness import Server
 
 KEYS = ["env", "role", "zone", "a.b"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests of every method with something changed at random, in bytes and in JSON: each is answered,
-by success or by an error that says whose fault it is, which is never the server's."""
+"""Requests of every method with something changed at random, in bytes and in JSON: each is
+answered, by success or by an error that says whose fault it is, which is never the server's."""
 import json
 import random
 

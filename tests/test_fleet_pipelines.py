@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pipelines: what is refused when they are written, names and ids, replacing, validating without
-storing, revisions, and synchronizing a source. Whatever is refused must leave everything as it was."""
+storing, revisions, and synchronizing a source. Whatever is refused must leave everything as it
+was."""
 import pytest
 
-from fleet.client import TIME, Fleet
+from fleet.client import TIME, Fleet, case
 
 TERRAFORM = {"type": "SOURCE_TYPE_TERRAFORM", "namespace": "default"}
 GIT = {"type": "SOURCE_TYPE_GIT", "namespace": "repo"}
 WRITES = ["CreatePipeline", "UpdatePipeline", "UpsertPipeline"]
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
 
 
 def pipeline(name="p", contents="// x\n", **members):

@@ -11,7 +11,8 @@ import pytest
 from google.protobuf import json_format
 
 import h2client
-from fleet.client import COLLECTORS, PIPELINES, SERVICE_OF, TENANT, Fleet, error_of, is_comment
+from fleet.client import (COLLECTORS, PIPELINES, SERVICE_OF, TENANT, Fleet, case, error_of,
+                          is_comment)
 from harness import Closed, Wire, basic
 from rpcclient import ENVELOPES, Api, Connect, ConnectGet, Grpc, GrpcWeb
 
@@ -23,10 +24,6 @@ PROTO = "Content-Type: application/proto"
 @pytest.fixture(scope="module")
 def api():
     return Api()
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
 
 
 # --- every method by every envelope

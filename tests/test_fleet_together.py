@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many at once: requests in a row on one connection, clients that leave before the answer, threads that
-change the same fleet, and tenants that come and go under their agents."""
+"""Many at once: requests in a row on one connection, clients that leave before the answer, threads
+that change the same fleet, and tenants that come and go under their agents."""
 import concurrent.futures
 import json
 import random

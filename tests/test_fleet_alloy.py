@@ -266,8 +266,8 @@ def test_an_end(fleet, make, version):
 
 def test_versions_side_by_side(fleet, make):
     fleet.pipeline("web", SCRAPE, ['collector.version=~"v1\\\\.1[0-9]*\\\\..+"'])
-    fleet.pipeline("id", 'local.file "f" {\n\tfilename = argument.attributes.value["collector.ID"]\n'
-                   '}\n', LINUX)
+    fleet.pipeline("id", 'local.file "f" {\n'
+                   '\tfilename = argument.attributes.value["collector.ID"]\n}\n', LINUX)
     for version in RELEASES:
         alloy = make(version, version)
         alloy.begin()

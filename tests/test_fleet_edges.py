@@ -285,7 +285,8 @@ def test_register_ignores_an_id_among_the_attributes(fleet):
 
 def test_unregister_marks_and_keeps(fleet):
     fleet.register("c", {"x": "1"}, name="n")
-    fleet.call("UpdateCollector", collector={"id": "c", "name": "n", "remoteAttributes": {"a": "b"}})
+    fleet.call("UpdateCollector", collector={
+        "id": "c", "name": "n", "remoteAttributes": {"a": "b"}})
     before = fleet.collector("c")
     assert fleet.call("UnregisterCollector", id="c") == {}
     after = fleet.collector("c")

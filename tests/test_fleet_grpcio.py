@@ -158,7 +158,8 @@ def test_pipelines(client):
         assert changed["id"] == made["id"] and "matchers" not in changed
     assert client.call(PIPELINES + "ListPipelines") == {"pipelines": [changed]}
     revisions = client.call(PIPELINES + "ListPipelineRevisions", id=made["id"])
-    assert [r["operation"] for r in revisions["pipelineRevisions"]] == ["UPDATE", "UPDATE", "INSERT"]
+    assert [r["operation"] for r in revisions["pipelineRevisions"]] == [
+        "UPDATE", "UPDATE", "INSERT"]
     assert client.call(PIPELINES + "ListPipelinesRevisions") == revisions
     newest = revisions["pipelineRevisions"][0]
     assert client.call(PIPELINES + "GetPipelineRevision", revisionId=newest["revisionId"]) == newest

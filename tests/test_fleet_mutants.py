@@ -13,10 +13,11 @@ from test_fleet_protocols import SCRIPT
 
 MUTANTS = 500
 FINE = {200, 400, 404, 409, 429, 501}
-PIECES = [b"", b"\0", b"\xff", b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-1", b"1e999",
-          b"99999999999999999999", b"\\u0000", b"\\ud800", b"\xc3\x28", b"\xf0\x9f\x90\xa6", b"remoteAttributes.",
-          b"collector.ID", b"a=~\"(\"", b"(((((", b"x" * 300, b"declare \"d\" {", b"}\n", b"/*", b"\x22\x04\x0a\x01k",
-          b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", b"\x0b\x0c", b"\x08\x96\x01"]
+PIECES = [b"", b"\0", b"\xff", b'"', b"{", b"}", b"[", b"]", b",", b":", b"null", b"true", b"-1",
+          b"1e999", b"99999999999999999999", b"\\u0000", b"\\ud800", b"\xc3\x28",
+          b"\xf0\x9f\x90\xa6", b"remoteAttributes.", b"collector.ID", b"a=~\"(\"", b"(((((",
+          b"x" * 300, b"declare \"d\" {", b"}\n", b"/*", b"\x22\x04\x0a\x01k",
+          b"\x80" * 9 + b"\x01", b"\x0b\x0c", b"\x08\x96\x01"]
 
 
 def mutated(draw, data, others):

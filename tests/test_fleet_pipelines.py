@@ -56,7 +56,8 @@ def test_a_draft_that_cannot_be(fleet, draft):
     case("a comment alone", pipeline("n", "/* nothing */")),
     case("spaces alone", pipeline("n", " \n")),
     case("letters of any alphabet", pipeline("n", "// \u0434\u0430 \U0001f426\n")),
-    case("line feeds of another kind", pipeline("n", "// a\r\nlocal.file \"f\" {\r\n\tfilename = \"x\"\r\n}")),
+    case("line feeds of another kind",
+         pipeline("n", '// a\r\nlocal.file "f" {\r\n\tfilename = "x"\r\n}')),
 ])
 def test_a_draft_that_just_fits(fleet, draft):
     made = fleet.call("CreatePipeline", pipeline=draft)
@@ -93,7 +94,8 @@ BAD_ALLOY = [
     *(case(f"service {name}", f"{name} {{\n}}\n") for name in
       ("http", "remotecfg", "livedebugging", "cluster", "ui", "otel", "labelstore")),
     case("too deep", "declare \"a\" " + "{\n x " * 70 + "}\n" * 71),
-    case("too deep in brackets", 'local.file "f" {\n\tfilename = ' + "[" * 500 + "]" * 500 + "\n}\n"),
+    case("too deep in brackets",
+         'local.file "f" {\n\tfilename = ' + "[" * 500 + "]" * 500 + "\n}\n"),
     case("a NUL", "// x\0\n\0"),
     case("a byte order mark inside", 'local.file "f" {\ufeff}\n'),
 ]

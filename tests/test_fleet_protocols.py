@@ -323,7 +323,8 @@ def test_an_empty_body_in_bytes_is_a_message_of_defaults(fleet):
 
 
 @pytest.mark.parametrize("body", [
-    case("a cut field", b"\x0a\x05c"), case("a bad tag", b"\x00"), case("a wrong type", b"\x08\x01\x0a"),
+    case("a cut field", b"\x0a\x05c"), case("a bad tag", b"\x00"),
+    case("a wrong type", b"\x08\x01\x0a"),
     case("a varint without end", b"\xff" * 11), case("bad UTF-8", b"\x0a\x01\xff")])
 def test_bytes_that_are_no_message(fleet, body):
     told = error_of(fleet.post("GetCollector", body, [PROTO]))

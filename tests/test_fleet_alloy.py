@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a simulated Alloy of each version against the real server: start, polls, a text that
-cannot be loaded, a server that refuses, a reload that keeps the hash, the end. See fleet/alloy.py for
-what is simulated."""
+cannot be loaded, a server that refuses, a reload that keeps the hash, the end. See fleet/alloy.py
+for what is simulated."""
 import base64
 
 import pytest
 
-from fleet.alloy import (APPLIED, FAILED, RELEASES, UNSET, Alloy, CallFailed, Exited, fnv1, load)
+from fleet.alloy import APPLIED, FAILED, RELEASES, UNSET, Alloy, CallFailed, Exited, fnv1
 from fleet.client import Fleet, is_comment
+from fleet.language import load
 from harness import Server, basic
 
 EVERY = pytest.mark.parametrize("version", RELEASES)
@@ -265,8 +266,8 @@ def test_an_end(fleet, make, version):
 
 def test_versions_side_by_side(fleet, make):
     fleet.pipeline("web", SCRAPE, ['collector.version=~"v1\\\\.1[0-9]*\\\\..+"'])
-    fleet.pipeline("id", 'local.file "f" {\n\tfilename = argument.attributes.value["collector.ID"]\n'
-                   '}\n', LINUX)
+    fleet.pipeline("id", 'local.file "f" {\n'
+                   '\tfilename = argument.attributes.value["collector.ID"]\n}\n', LINUX)
     for version in RELEASES:
         alloy = make(version, version)
         alloy.begin()

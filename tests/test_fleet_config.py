@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which pipelines a collector gets, and the text that is made of them: matchers in the Alertmanager's
-grammar, effective attributes, wrapping, labels, attributes and exports that are handed in, order and
-hash. The text is read back by the lexer of the simulated Alloy, not by the server's."""
+"""Which pipelines a collector gets, and the text that is made of them: matchers in the
+Alertmanager's grammar, effective attributes, wrapping, labels, attributes and exports that are
+handed in, order and hash. The text is read back by the lexer of the simulated Alloy, not by the
+server's."""
 import hashlib
 
 import pytest
 
-from fleet.alloy import Loaded, Refused, load, tokens
-from fleet.client import COLLECTORS, Fleet, is_comment, wires
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
+from fleet.client import COLLECTORS, Fleet, case, is_comment, wires
+from fleet.language import Loaded, Refused, load, tokens
 
 
 # --- matchers
@@ -211,8 +208,8 @@ def test_a_change_is_seen_on_every_connection(fleet):
     with wires(fleet.server, 12) as opened:
         for n in range(1, 12):
             known = fleet.config("c", {"env": "prod"})["hash"]
-            fleet.call("UpdatePipeline", pipeline={"id": made, "name": "web", "contents": f"// {n}\n",
-                                                   "matchers": ["env=prod"]})
+            fleet.call("UpdatePipeline", pipeline={
+                "id": made, "name": "web", "contents": f"// {n}\n", "matchers": ["env=prod"]})
             for wire in opened[n:] + opened[:n]:
                 answer = wire.request("POST", COLLECTORS + "GetConfig", {**request, "hash": known},
                                       None, [fleet.authorization()]).json()
@@ -273,8 +270,8 @@ def test_pipelines_come_by_name_in_the_order_of_bytes(fleet):
     assert names_of(fleet.content("c", {"env": "prod"})) == sorted(names, key=str.encode)
 
 
-BUILT_IN = ("beyla database_observability discovery faro local loki mimir otelcol prometheus pyroscope "
-            "remote").split()
+BUILT_IN = ("beyla database_observability discovery faro local loki mimir otelcol prometheus "
+            "pyroscope remote").split()
 CONFIG = "declare argument export import logging tracing foreach".split()
 SERVICES = "http remotecfg livedebugging cluster ui otel labelstore".split()
 
@@ -290,8 +287,8 @@ def test_a_name_that_would_shadow_is_told_apart(fleet, name):
 @pytest.mark.parametrize("name, label", [
     case("a hyphen", "my-pipeline", "my_pipeline"), case("a space", "my pipeline", "my_pipeline"),
     case("a dot", "a.b", "a_b"), case("a leading digit", "2nd", "_2nd"),
-    case("a slash and quotes", "a/b\"c", "a_b_c"), case("a letter of another alphabet", "\u0434\u0430",
-                                                        "\u0434\u0430"),
+    case("a slash and quotes", "a/b\"c", "a_b_c"),
+    case("letters of another alphabet", "\u0434\u0430", "\u0434\u0430"),
     case("an identifier", "_x9", "_x9"), case("braces", "a{} b", "a___b"),
 ])
 def test_a_name_becomes_a_label(fleet, name, label):
@@ -301,7 +298,8 @@ def test_a_name_becomes_a_label(fleet, name, label):
 
 
 def test_names_that_become_the_same_label_are_told_apart(fleet):
-    ids = {name: fleet.pipeline(name, "// x\n", ["env=prod"]) for name in ("a-b", "a.b", "a_b", "x")}
+    ids = {name: fleet.pipeline(name, "// x\n", ["env=prod"])
+           for name in ("a-b", "a.b", "a_b", "x")}
     declared = names_of(fleet.content("c", {"env": "prod"}))
     assert len(set(declared)) == 4 and declared[-1] == "x"
     for label in declared[:3]:
@@ -327,7 +325,8 @@ def handed(loaded, label="web"):
 @pytest.mark.parametrize("key, value", [
     case("a local attribute", "env", "prod"), case("the id", "collector.ID", "c"),
     case("a reserved one", "collector.os", "linux"), case("quotes", "quoted", 'a"b\\c'),
-    case("a line feed and a tab", "lines", "a\n\tb"), case("letters", "letters", "\u0434\u0430 \u2603"),
+    case("a line feed and a tab", "lines", "a\n\tb"),
+    case("letters", "letters", "\u0434\u0430 \u2603"),
     case("a comment that is none", "comment", "// x /* y */ `z` ${w}"),
 ])
 def test_attributes_are_handed_to_those_who_use_them(fleet, key, value):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Python's gRPC client against the real server, knowing nothing but its address: it learns the fleet's
-services by reflection and calls every method of them with messages made from what it was told."""
+"""Python's gRPC client against the real server, knowing nothing but its address: it learns the
+fleet's services by reflection and calls every method of them with messages made from what it was
+told."""
 import grpc
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
@@ -157,7 +158,8 @@ def test_pipelines(client):
         assert changed["id"] == made["id"] and "matchers" not in changed
     assert client.call(PIPELINES + "ListPipelines") == {"pipelines": [changed]}
     revisions = client.call(PIPELINES + "ListPipelineRevisions", id=made["id"])
-    assert [r["operation"] for r in revisions["pipelineRevisions"]] == ["UPDATE", "UPDATE", "INSERT"]
+    assert [r["operation"] for r in revisions["pipelineRevisions"]] == [
+        "UPDATE", "UPDATE", "INSERT"]
     assert client.call(PIPELINES + "ListPipelinesRevisions") == revisions
     newest = revisions["pipelineRevisions"][0]
     assert client.call(PIPELINES + "GetPipelineRevision", revisionId=newest["revisionId"]) == newest

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator may decide about the fleet: rates, how many there may be, when silence counts, and
-the choices where the vendor's behavior is not known. Servers of their own, each with its decisions."""
+"""What an operator may decide about the fleet: rates, how many there may be, when silence counts,
+and the choices where the vendor's behavior is not known. Servers of their own, each with its
+decisions."""
 import concurrent.futures
 
 import pytest
@@ -93,9 +94,9 @@ def test_a_rate_in_the_shape_of_who_asks(slow, envelope):
 
 
 def test_a_burst_may_be_larger(tmp_path):
-    with Server(tmp_path, "--rate-fleet-collector-per-second", "1", "--rate-fleet-collector-burst",
-                "20", "--rate-fleet-api-per-second", "1", "--rate-fleet-api-burst", "10") as server, \
-            Fleet(server) as fleet:
+    with Server(tmp_path, "--rate-fleet-collector-per-second", "1",
+                "--rate-fleet-collector-burst", "20", "--rate-fleet-api-per-second", "1",
+                "--rate-fleet-api-burst", "10") as server, Fleet(server) as fleet:
         assert row(fleet, "GetConfig", {"id": "c"})[:20] == [200] * 20
         assert row(fleet, "ListCollectors")[:10] == [200] * 10
         assert fleet.server.request("GET", "/admin/v1/whoami").status == 200
@@ -164,7 +165,8 @@ def test_no_more_pipelines_than_that(few):
                                     "CreatePipeline", "UpsertPipeline"])
 def test_not_many_more_than_that_at_once(few, method):
     """Those that become durable together may come on top; from then on there are no more."""
-    kind = {"CreateCollector": "collector"}.get(method, "pipeline" if "Pipeline" in method else None)
+    kind = "pipeline" if "Pipeline" in method else \
+        "collector" if method == "CreateCollector" else None
 
     def write(n):
         body = {"name": f"n{n}", "contents": "// x\n"} if kind == "pipeline" else {"id": f"n{n}"}

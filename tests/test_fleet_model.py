@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A fleet that is changed at random, against a plain model of it: after every few changes each agent
-polls with the hash it has, and the pipelines it is given, and whether anything is new to it, have to be
-what the model works out from scratch. Also over a kill, from which nothing that was told may be lost."""
+"""A fleet that is changed at random, against a plain model of it: after every few changes each
+agent polls with the hash it has, and the pipelines it is given, and whether anything is new to it,
+have to be what the model works out from scratch. Also over a kill, from which nothing that was
+told may be lost."""
 import random
 import re
 
 import pytest
 
-from fleet.alloy import load
 from fleet.client import Fleet, is_comment
+from fleet.language import load
 from harness import Server
 
 KEYS = ["env", "role", "zone", "a.b"]
@@ -31,7 +32,7 @@ SCRAPE = 'prometheus.scrape "s" {\n\tforward_to = [%s]\n}\n'
 
 
 class Pipeline:
-    """uses: nothing, "all" attributes, ("key", one attribute), "exports", ("imports", a pipeline)."""
+    """uses: None, "all" attributes, ("key", attribute), "exports", or ("imports", pipeline)."""
 
     def __init__(self, matchers, enabled, kind, uses, number):
         self.matchers, self.enabled, self.type, self.uses = matchers, enabled, kind, uses
@@ -93,8 +94,9 @@ class Model:
 
     def pipeline(self):
         self.numbers += 1
-        uses = self.draw.choice([None, None, "all", ("key", self.draw.choice(KEYS + ["collector.ID"])),
-                                 "exports", ("imports", f"pipeline{self.draw.randrange(10)}")])
+        uses = self.draw.choice([
+            None, None, "all", ("key", self.draw.choice(KEYS + ["collector.ID"])), "exports",
+            ("imports", f"pipeline{self.draw.randrange(10)}")])
         return Pipeline([self.matcher() for _ in range(self.draw.randrange(4))],
                         self.draw.random() < 0.8, self.draw.choice(["ALLOY"] * 4 + ["OTEL"]),
                         uses, self.numbers)

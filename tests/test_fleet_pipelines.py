@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pipelines: what is refused when they are written, names and ids, replacing, validating without
-storing, revisions, and synchronizing a source. Whatever is refused must leave everything as it was."""
+storing, revisions, and synchronizing a source. Whatever is refused must leave everything as it
+was."""
 import pytest
 
-from fleet.client import TIME, Fleet
+from fleet.client import TIME, Fleet, case
 
 TERRAFORM = {"type": "SOURCE_TYPE_TERRAFORM", "namespace": "default"}
 GIT = {"type": "SOURCE_TYPE_GIT", "namespace": "repo"}
 WRITES = ["CreatePipeline", "UpdatePipeline", "UpsertPipeline"]
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
 
 
 def pipeline(name="p", contents="// x\n", **members):
@@ -59,7 +56,8 @@ def test_a_draft_that_cannot_be(fleet, draft):
     case("a comment alone", pipeline("n", "/* nothing */")),
     case("spaces alone", pipeline("n", " \n")),
     case("letters of any alphabet", pipeline("n", "// \u0434\u0430 \U0001f426\n")),
-    case("line feeds of another kind", pipeline("n", "// a\r\nlocal.file \"f\" {\r\n\tfilename = \"x\"\r\n}")),
+    case("line feeds of another kind",
+         pipeline("n", '// a\r\nlocal.file "f" {\r\n\tfilename = "x"\r\n}')),
 ])
 def test_a_draft_that_just_fits(fleet, draft):
     made = fleet.call("CreatePipeline", pipeline=draft)
@@ -96,7 +94,8 @@ BAD_ALLOY = [
     *(case(f"service {name}", f"{name} {{\n}}\n") for name in
       ("http", "remotecfg", "livedebugging", "cluster", "ui", "otel", "labelstore")),
     case("too deep", "declare \"a\" " + "{\n x " * 70 + "}\n" * 71),
-    case("too deep in brackets", 'local.file "f" {\n\tfilename = ' + "[" * 500 + "]" * 500 + "\n}\n"),
+    case("too deep in brackets",
+         'local.file "f" {\n\tfilename = ' + "[" * 500 + "]" * 500 + "\n}\n"),
     case("a NUL", "// x\0\n\0"),
     case("a byte order mark inside", 'local.file "f" {\ufeff}\n'),
 ]

@@ -11,7 +11,8 @@ import pytest
 from google.protobuf import json_format
 
 import h2client
-from fleet.client import COLLECTORS, PIPELINES, SERVICE_OF, TENANT, Fleet, error_of, is_comment
+from fleet.client import (COLLECTORS, PIPELINES, SERVICE_OF, TENANT, Fleet, case, error_of,
+                          is_comment)
 from harness import Closed, Wire, basic
 from rpcclient import ENVELOPES, Api, Connect, ConnectGet, Grpc, GrpcWeb
 
@@ -23,10 +24,6 @@ PROTO = "Content-Type: application/proto"
 @pytest.fixture(scope="module")
 def api():
     return Api()
-
-
-def case(name, *values):
-    return pytest.param(*values, id=name.replace(" ", "-"))
 
 
 # --- every method by every envelope
@@ -326,7 +323,8 @@ def test_an_empty_body_in_bytes_is_a_message_of_defaults(fleet):
 
 
 @pytest.mark.parametrize("body", [
-    case("a cut field", b"\x0a\x05c"), case("a bad tag", b"\x00"), case("a wrong type", b"\x08\x01\x0a"),
+    case("a cut field", b"\x0a\x05c"), case("a bad tag", b"\x00"),
+    case("a wrong type", b"\x08\x01\x0a"),
     case("a varint without end", b"\xff" * 11), case("bad UTF-8", b"\x0a\x01\xff")])
 def test_bytes_that_are_no_message(fleet, body):
     told = error_of(fleet.post("GetCollector", body, [PROTO]))

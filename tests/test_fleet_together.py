@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many at once: requests in a row on one connection, clients that leave before the answer, threads that
-change the same fleet, and tenants that come and go under their agents."""
+"""Many at once: requests in a row on one connection, clients that leave before the answer, threads
+that change the same fleet, and tenants that come and go under their agents."""
 import concurrent.futures
 import json
 import random
@@ -84,7 +84,8 @@ class Worker:
     def step(self, own):
         name = self.name()
         kind = self.draw.randrange(10)
-        pipeline = {"name": f"p{self.draw.randrange(4)}", "matchers": [f'{self.draw.choice("xyz")}=1'],
+        pipeline = {"name": f"p{self.draw.randrange(4)}",
+                    "matchers": [f'{self.draw.choice("xyz")}=1'],
                     "contents": USES % (self.draw.randrange(99), self.draw.choice("xy"))}
         method, body = [
             ("RegisterCollector", {"id": name, "localAttributes": self.attributes()}),
@@ -150,7 +151,8 @@ def test_a_long_line_of_wires(shared):
     with Fleet(shared) as fleet:
         opened = [Wire(shared.port()) for _ in range(100)]
         for n, wire in enumerate(opened):
-            wire.send(head(fleet, "GetConfig", {"id": f"c{n % 7}", "localAttributes": {"n": str(n)}}))
+            wire.send(head(fleet, "GetConfig", {"id": f"c{n % 7}",
+                                                "localAttributes": {"n": str(n)}}))
         for wire in opened:
             assert is_comment(wire.answer("POST").json()["content"])
             wire.close()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the fleet as bytes that were recorded elsewhere: read and written by the codec byte for
-byte, read by Debian's python3-protobuf as what they are said to be, and sent to the real server."""
+"""Messages of the fleet as bytes that were recorded elsewhere: read and written by the codec byte
+for byte, read by Debian's python3-protobuf as what they are said to be, and sent to the real
+server."""
 import base64
 import hashlib
 import struct

@@ -35,7 +35,7 @@ static void on_render(void *arg)
     for (uint64_t after = 0; realms_next(r->realms, after, &realm); after = realm->tenant) {
         struct agents_stats one;
 
-        agents_stats(realm->agents, now_us, r->inactive_after_us, &one);
+        agents_stats(realm->agents, now_us, (int64_t)word_get(&r->inactive_after_us), &one);
         sum.agents += one.agents;
         sum.active += one.active;
         sum.memory_bytes += one.memory_bytes;
@@ -76,7 +76,6 @@ struct registry *registry_new(const struct registry_options *o)
     r->store = o->store;
     r->clock = o->clock;
     r->log = o->log;
-    r->inactive_after_us = o->inactive_after_us;
     r->realms = realms_new(&o->pipelines);
     pthread_mutex_init(&r->watch_lock, NULL);
     if (o->metrics)
@@ -217,6 +216,11 @@ static int load_tenants(struct registry *r, uint64_t *after, size_t *count, stru
     }
     arena_free(&a);
     return result;
+}
+
+void registry_inactive_after(struct registry *r, int64_t after_us)
+{
+    word_set(&r->inactive_after_us, (uint64_t)after_us);
 }
 
 int registry_load(struct registry *r, struct fail *f)

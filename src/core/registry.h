@@ -16,7 +16,6 @@ struct registry_options {
     const struct log *log;
     struct metrics *metrics;
     struct pipelines_options pipelines;
-    int64_t inactive_after_us; /* of silence, for the metrics; 0: silence does not count */
 };
 
 /* The memory of one tenant. Lives as long as the registry: what is left of a deleted tenant is
@@ -29,6 +28,10 @@ struct realm {
 
 struct registry *registry_new(const struct registry_options *o) RETURNS_NONNULL;
 void registry_free(struct registry **r);
+
+/* From which silence on the metrics count an agent as inactive; 0, as at first: from none. Any
+ * thread. */
+void registry_inactive_after(struct registry *r, int64_t after_us);
 
 /* Everything that is in the store. Start-up, before the first request. */
 int registry_load(struct registry *r, struct fail *f) MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "base/word.h"
 #include "core/realms.h"
 #include "core/registry.h"
 
@@ -21,7 +22,7 @@ struct registry {
     struct store *store;
     struct clock *clock;
     const struct log *log;
-    int64_t inactive_after_us;
+    struct word inactive_after_us;
     struct realms *realms;
     struct registry_metrics metrics;
 

@@ -149,6 +149,7 @@ static void publish_settings(struct server *s, const struct config *config)
 
     apply_agents(config, settings);
     slot_set(&s->settings, settings);
+    registry_inactive_after(s->registry, config->agents_inactive_after_us);
 }
 
 static void log_registry(struct server *s, int64_t took_us)

@@ -25,9 +25,10 @@ struct beside {
 
 static struct registry *new_registry(struct fixture *x, struct metrics *m)
 {
-    struct registry_options o = {
-        .store = x->store, .clock = x->clock, .metrics = m, .inactive_after_us = 60 * SECOND};
+    struct registry_options o = {.store = x->store, .clock = x->clock, .metrics = m};
     struct registry *r = registry_new(&o);
+
+    registry_inactive_after(r, 60 * SECOND);
 
     assert_int_equal(registry_load(r, &x->fail), 0);
     return r;

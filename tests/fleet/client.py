@@ -4,8 +4,9 @@ over Connect on one kept connection, and everything that is stored, to compare b
 import contextlib
 import hashlib
 import itertools
-import json
 import re
+
+import pytest
 
 from harness import Wire, basic
 from rpcclient import HTTP_STATUS
@@ -192,5 +193,6 @@ def wires(server, count):
             wire.close()
 
 
-def pretty(value):
-    return json.dumps(value, indent=1, sort_keys=True)
+def case(name, *values):
+    """One row of a table of tests, with a name that says what is special about it."""
+    return pytest.param(*values, id=name.replace(" ", "-"))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The dialect over a real store and registry. The test is the loop: what a worker or the lane posts
- * waits for its turn, and their number tells which way a call went. */
+/* Fleet Management over a real store and registry. The test is the loop: what a worker or the lane
+ * posts waits for its turn, and their number tells which way a call went. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,52 +5,74 @@
 #ifndef SINK_SINK_H
 #define SINK_SINK_H
 
+#include "base/metric.h"
 #include "core/spool.h"
 
 struct http_client;
 
+/* What a kind may use of the server. */
+struct sink_host {
+    const char *data_dir; /* file targets that are no absolute path lie in it */
+    struct http_client *client;
+    const struct log *log;
+};
+
 struct sink_kind {
     const char *scheme; /* "file", "http", "https" */
 
-    /* -1 says what is wrong with the target. */
-    int (*open)(const struct sink_kind *kind, struct str target, void *host, void **state,
-                struct fail *f);
+    /* -1 says what is wrong with the target. Nothing is contacted yet. */
+    int (*open)(const struct sink_host *host, struct str target, void **state, struct fail *f);
 
-    /* All of them, or -1 and they come again: UNAVAILABLE and the like are tried for ever with a
-     * growing pause, INVALID_ARGUMENT (the target refuses these bytes) drops them with a line in
-     * the log and a count. */
+    /* From the first record on; *taken is how many need not come again, also when the result is -1,
+     * and *refused how many of those the target did not want. The rest comes again after a pause.
+     */
     int (*deliver)(void *state, const struct spool_record *records, size_t count, struct arena *a,
-                   struct fail *f);
+                   size_t *taken, size_t *refused, struct fail *f);
+
+    /* Optional; any thread: whatever deliver() waits for is given up soon. */
+    void (*interrupt)(void *state);
     void (*close)(void *state);
+};
+
+extern const struct sink_kind file_sink;
+extern const struct sink_kind http_sink;
+extern const struct sink_kind https_sink;
+
+/* NULL: no such kind. */
+const struct sink_kind *sink_kind_find(struct str scheme);
+
+struct sink_spec {
+    struct str name;
+    struct str target; /* "file:received.ndjson", "https://collect.example/in" */
+    const struct sink_kind *kind;
+};
+
+#define SINK_NAME_MAX 64
+
+/* "NAME=TARGET"; INVALID_ARGUMENT "bad_sink". Pure. */
+int sink_spec_parse(struct arena *a, struct str text, struct sink_spec *out, struct fail *f)
+    MUST_CHECK;
+
+struct sinks_options {
+    struct spool *spool;
+    struct sink_host host;
+    struct clock *clock;
+    struct metrics *metrics;
+    const struct sink_spec *specs;
+    size_t count;
+    int64_t retry_us; /* the first pause; doubles up to the other */
+    int64_t retry_max_us;
+    size_t batch_bytes; /* read at once */
 };
 
 struct sinks;
 
-struct sink_spec {
-    struct str name;
-    struct str target; /* "file:/var/log/muster/data.ndjson", "https://collect.example/in" */
-};
-
-struct sinks_options {
-    struct spool *spool;
-    struct http_client *client; /* http and https sinks; only allowed targets */
-    struct clock *clock;
-    const struct log *log;
-    struct metrics *metrics;
-    const struct sink_spec *specs;
-    size_t count;
-    int64_t retry_us; /* first pause */
-    int64_t retry_max_us;
-    size_t batch_bytes;
-};
-
-/* "NAME=TARGET"; INVALID_ARGUMENT. Pure. */
-int sink_spec_parse(struct arena *a, struct str text, struct sink_spec *out, struct fail *f)
-    MUST_CHECK;
-
+/* Positions of sinks that are not among them are forgotten. INVALID_ARGUMENT: two of one name, or a
+ * bad target. */
 int sinks_start(const struct sinks_options *o, struct sinks **out, struct fail *f) MUST_CHECK;
 
-/* Finishes the delivery that runs, within the time given; the rest waits in the spool. */
+/* Lets the delivery that runs finish until then (monotonic), gives it up afterwards; what was not
+ * delivered stays in the spool. Before the spool is closed and the client freed. */
 void sinks_stop(struct sinks **s, int64_t until_us);
 
 #endif

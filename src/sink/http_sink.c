@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another HTTP endpoint: what came in goes out with its media type, and with its metadata in the
+ * fields that collectors use, so that the target may be another receiver of the same kind. Records
+ * of one source that are lines of text travel together. 2xx: taken. 408, 429, 5xx and whatever goes
+ * wrong below: again later. Any other answer: the target does not want it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/heap.h"
+#include "base/number.h"
+#include "base/slot.h"
+#include "net/http_client.h"
+#include "sink/record_text.h"
+#include "sink/sink.h"
+
+#define BODY_MAX       ((size_t)1 << 20) /* of records that travel together */
+#define FIELDS_MAX     8
+#define ANSWER_MAX     65536
+#define TIMEOUT_MS     30000
+#define REFUSAL_LOGGED ((size_t)200)
+
+struct http_state {
+    struct http_client *client;
+    const struct log *log;
+    char *url;
+    size_t url_len;
+    struct slot fetch;   /* the one under way */
+    struct slot stopped; /* set once: no more */
+};
+
+static int http_open(const struct sink_host *host, struct str target, void **state, struct fail *f)
+{
+    if (target.len > 4000 || memchr(target.p, '\0', target.len) || !host->client)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_sink",
+                           "the target of an HTTP sink is no URL");
+
+    struct http_state *s = heap_new_type(struct http_state);
+
+    s->client = host->client;
+    s->log = host->log;
+    s->url = heap_alloc(target.len + 1);
+    s->url_len = target.len;
+    memcpy(s->url, target.p, target.len);
+    *state = s;
+    return 0;
+}
+
+static void http_close(void *state)
+{
+    struct http_state *s = state;
+
+    free(s->url);
+    free(s);
+}
+
+static void http_interrupt(void *state)
+{
+    struct http_state *s = state;
+    struct http_fetch *x = slot_get(&s->fetch);
+
+    slot_set(&s->stopped, s);
+    if (x)
+        http_client_cancel(s->client, x);
+}
+
+static bool travel_together(const struct spool_record *a, const struct spool_record *b)
+{
+    return a->tenant == b->tenant && a->source == b->source && a->collector == b->collector &&
+           str_eq(a->type, b->type) && str_eq(a->metadata, b->metadata);
+}
+
+/* How many of the records make one request. */
+static size_t group_of(const struct spool_record *records, size_t count)
+{
+    size_t n = 1, bytes = records[0].data.len;
+
+    if (!record_is_lines(&records[0]))
+        return 1;
+    while (n < count && travel_together(&records[0], &records[n])) {
+        bytes += records[n].data.len + 1;
+        if (bytes > BODY_MAX)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static struct str body_of(struct arena *a, const struct spool_record *records, size_t n)
+{
+    struct buf out;
+    size_t bytes = n;
+
+    if (n == 1)
+        return records[0].data;
+    for (size_t i = 0; i < n; i++)
+        bytes += records[i].data.len;
+    buf_init_arena(&out, a, bytes);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_put_byte(&out, '\n');
+        buf_put_str(&out, records[i].data);
+    }
+    return buf_str(&out);
+}
+
+/* By the names that receivers of this kind know. */
+static const struct {
+    struct str name;
+    struct str field;
+} fields[] = {
+    {STR_INIT("host"), STR_INIT("x-sumo-host")},
+    {STR_INIT("name"), STR_INIT("x-sumo-name")},
+    {STR_INIT("category"), STR_INIT("x-sumo-category")},
+    {STR_INIT("fields"), STR_INIT("x-sumo-fields")},
+};
+
+static size_t fields_of(struct arena *a, const struct spool_record *r,
+                        struct http_field out[FIELDS_MAX])
+{
+    struct str metadata = r->metadata, name = {0}, value = {0};
+    size_t n = 0;
+
+    if (r->type.len > 0)
+        out[n++] = (struct http_field){STR("content-type"), r->type};
+    out[n++] = (struct http_field){STR("x-muster-seq"),
+                                   arena_printf(a, "%llu", (unsigned long long)r->seq)};
+    while (record_text_next(&metadata, &name, &value))
+        for (size_t i = 0; i < COUNTOF(fields); i++)
+            if (str_eq(name, fields[i].name) && n < FIELDS_MAX)
+                out[n++] = (struct http_field){fields[i].field, value};
+    return n;
+}
+
+static bool may_come_again(int status)
+{
+    return status == 408 || status == 429 || status >= 500;
+}
+
+static int fetch(struct http_state *s, struct http_fetch *x, struct fail *f)
+{
+    int rc = -1;
+
+    slot_set(&s->fetch, x);
+    if (slot_get(&s->stopped))
+        IGNORE(fail_set(f, CODE_CANCELED, "the server is stopping"));
+    else
+        rc = http_client_fetch(s->client, x, f);
+    slot_set(&s->fetch, NULL);
+    return rc;
+}
+
+/* 0: taken; 1: refused for good; -1: again later. */
+static int send_group(struct http_state *s, const struct spool_record *records, size_t n,
+                      struct arena *a, struct fail *f)
+{
+    struct http_field out[FIELDS_MAX];
+    struct http_fetch x = {
+        .method = HTTP_POST,
+        .url = str_make(s->url, s->url_len),
+        .fields = out,
+        .field_count = fields_of(a, &records[0], out),
+        .body = body_of(a, records, n),
+        .timeout_ms = TIMEOUT_MS,
+        .answer_max = ANSWER_MAX,
+        .arena = a,
+    };
+
+    if (fetch(s, &x, f) < 0)
+        return -1;
+    if (x.status >= 200 && x.status < 300)
+        return 0;
+    if (may_come_again(x.status))
+        return fail_set(f, CODE_UNAVAILABLE, "the target answered %d", x.status);
+    log_warn(s->log, "a sink's target refuses data; it is dropped", KV_INT("status", x.status),
+             KV_UINT("records", n), KV_UINT("seq", records[0].seq),
+             KV_SLICE("answer", str_make(x.answer.p, MIN(x.answer.len, REFUSAL_LOGGED))));
+    return 1;
+}
+
+static int http_deliver(void *state, const struct spool_record *records, size_t count,
+                        struct arena *a, size_t *taken, size_t *refused, struct fail *f)
+{
+    struct http_state *s = state;
+
+    *taken = 0;
+    *refused = 0;
+    while (*taken < count) {
+        size_t n = group_of(records + *taken, count - *taken);
+        int rc = send_group(s, records + *taken, n, a, f);
+
+        if (rc < 0)
+            return -1;
+        *taken += n;
+        if (rc > 0)
+            *refused += n;
+    }
+    return 0;
+}
+
+const struct sink_kind http_sink = {
+    .scheme = "http",
+    .open = http_open,
+    .deliver = http_deliver,
+    .interrupt = http_interrupt,
+    .close = http_close,
+};
+
+const struct sink_kind https_sink = {
+    .scheme = "https",
+    .open = http_open,
+    .deliver = http_deliver,
+    .interrupt = http_interrupt,
+    .close = http_close,
+};

@@ -3,6 +3,7 @@
  * it does everywhere else, since nobody catches what is thrown then. An anchored pattern of plain
  * alternatives ("a|b"), by far the most common kind, is compared directly: that takes no lock, no
  * cache and little memory. */
+#include <cassert>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -100,6 +101,27 @@ bool regex_matches(const struct regex *r, struct str text)
         return is_listed(r->alternatives, text);
     return r->compiled->Match(re2::StringPiece(text.p, text.len), 0, text.len, r->anchor, nullptr,
                               0);
+}
+
+size_t regex_group_count(const struct regex *r)
+{
+    return r->compiled ? size_t(r->compiled->NumberOfCapturingGroups()) : 0;
+}
+
+bool regex_search(const struct regex *r, struct str text, size_t from, struct str *groups,
+                  size_t count)
+{
+    re2::StringPiece found[REGEX_GROUPS_MAX + 1];
+
+    assert(r->compiled && r->anchor == re2::RE2::UNANCHORED);
+    assert(count >= 1 && count <= REGEX_GROUPS_MAX + 1);
+    if (from > text.len ||
+        !r->compiled->Match(re2::StringPiece(text.len > 0 ? text.p : "", text.len), from, text.len,
+                            r->anchor, found, int(count)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        groups[i] = {found[i].data(), found[i].size()};
+    return true;
 }
 
 void regex_free(struct regex **r)

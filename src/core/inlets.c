@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See inlets.h. The map from codes is split by code, so that loops that look for different doors do
+ * not wait for each other; the map from sources is for those who change and list them. Locks are
+ * taken in the order sources, shard, tally. */
+#include "core/inlets.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/heap.h"
+#include "base/map.h"
+
+#define SHARDS 16
+
+/* What came through the door of one source, whatever its settings were at the time. */
+struct tally {
+    pthread_mutex_t lock; /* guards all */
+    size_t refs;
+    struct inlet_stats stats;
+};
+
+struct shard {
+    pthread_mutex_t lock; /* guards all, and the refs of what is or was in it */
+    struct map *by_code;
+};
+
+struct inlets {
+    pthread_mutex_t lock; /* guards by_source */
+    struct map *by_source;
+    struct shard shards[SHARDS];
+};
+
+struct inlet_ref {
+    struct arena *arena; /* of all that follows, and of itself */
+    struct inlet inlet;
+    struct rules *rules; /* NULL: broken */
+    struct tally *tally;
+    struct shard *shard;
+    size_t refs;
+    struct inlet_ref *next_gone; /* of whoever removes several */
+};
+
+/* --- tallies --- */
+
+static struct tally *tally_ref(struct tally *t)
+{
+    pthread_mutex_lock(&t->lock);
+    t->refs++;
+    pthread_mutex_unlock(&t->lock);
+    return t;
+}
+
+static void tally_unref(struct tally *t)
+{
+    pthread_mutex_lock(&t->lock);
+
+    bool last = --t->refs == 0;
+
+    pthread_mutex_unlock(&t->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&t->lock);
+    free(t);
+}
+
+static struct tally *tally_new(void)
+{
+    struct tally *t = heap_new_type(struct tally);
+
+    pthread_mutex_init(&t->lock, NULL);
+    t->refs = 1;
+    return t;
+}
+
+/* --- references --- */
+
+static void ref_free(struct inlet_ref *r)
+{
+    struct arena *a = r->arena;
+
+    tally_unref(r->tally);
+    arena_free(&a);
+}
+
+void inlet_unref(struct inlet_ref **ref)
+{
+    struct inlet_ref *r = *ref;
+
+    if (!r)
+        return;
+    *ref = NULL;
+    pthread_mutex_lock(&r->shard->lock);
+
+    bool last = --r->refs == 0;
+
+    pthread_mutex_unlock(&r->shard->lock);
+    if (last)
+        ref_free(r);
+}
+
+static struct rule_spec *copy_rules(struct arena *a, const struct inlet *in)
+{
+    struct rule_spec *out = arena_new_array(a, struct rule_spec, in->rule_count);
+
+    for (size_t i = 0; i < in->rule_count; i++)
+        out[i] = (struct rule_spec){
+            .kind = in->rules[i].kind,
+            .name = arena_str(a, in->rules[i].name),
+            .pattern = arena_str(a, in->rules[i].pattern),
+            .mask = arena_str(a, in->rules[i].mask),
+        };
+    return out;
+}
+
+static struct inlet_ref *ref_new(const struct inlet *in)
+{
+    struct arena *a = arena_new(1024);
+    struct inlet_ref *r = arena_new_type(a, struct inlet_ref);
+    struct fail f;
+
+    r->arena = a;
+    r->inlet = *in;
+    r->inlet.code = arena_str(a, in->code);
+    r->inlet.metadata = arena_str(a, in->metadata);
+    r->inlet.rules = copy_rules(a, in);
+    r->refs = 1;
+    if (rules_compile(a, r->inlet.rules, in->rule_count, in->hash, &r->rules, &f) < 0)
+        r->rules = NULL;
+    return r;
+}
+
+/* --- maps --- */
+
+struct source_key {
+    uint64_t tenant;
+    int64_t source;
+};
+
+static struct str key_bytes(const struct source_key *k)
+{
+    return str_make(k, sizeof(*k));
+}
+
+/* Codes are chosen by us and have no pattern; asking for others fills no shard. */
+static struct shard *shard_of(struct inlets *i, struct str code)
+{
+    unsigned sum = 0;
+
+    for (size_t n = 0; n < code.len; n++)
+        sum = sum * 31 + (unsigned char)code.p[n];
+    return &i->shards[sum % SHARDS];
+}
+
+struct inlets *inlets_new(void)
+{
+    struct inlets *i = heap_new_type(struct inlets);
+
+    pthread_mutex_init(&i->lock, NULL);
+    i->by_source = map_new();
+    for (size_t n = 0; n < SHARDS; n++) {
+        pthread_mutex_init(&i->shards[n].lock, NULL);
+        i->shards[n].by_code = map_new();
+    }
+    return i;
+}
+
+void inlets_free(struct inlets **inlets)
+{
+    struct inlets *i = *inlets;
+    struct str key;
+    size_t at = 0;
+    void *value;
+
+    if (!i)
+        return;
+    while (map_next(i->by_source, &at, &key, &value)) {
+        struct inlet_ref *r = value;
+
+        assert(r->refs == 1);
+        ref_free(r);
+    }
+    map_free(&i->by_source);
+    for (size_t n = 0; n < SHARDS; n++) {
+        map_free(&i->shards[n].by_code);
+        pthread_mutex_destroy(&i->shards[n].lock);
+    }
+    pthread_mutex_destroy(&i->lock);
+    free(i);
+    *inlets = NULL;
+}
+
+/* Takes it out of its shard, if it is still what its code leads to. i->lock is held. */
+static void hide_code(struct inlet_ref *r)
+{
+    pthread_mutex_lock(&r->shard->lock);
+    if (map_get(r->shard->by_code, r->inlet.code) == r)
+        map_remove(r->shard->by_code, r->inlet.code);
+    pthread_mutex_unlock(&r->shard->lock);
+}
+
+void inlets_put(struct inlets *i, const struct inlet *in)
+{
+    const struct source_key key = {in->tenant, in->source};
+    struct inlet_ref *r = ref_new(in);
+
+    r->shard = shard_of(i, in->code);
+    pthread_mutex_lock(&i->lock);
+
+    struct inlet_ref *before = map_put(i->by_source, key_bytes(&key), r);
+
+    r->tally = before ? tally_ref(before->tally) : tally_new();
+    if (before)
+        hide_code(before);
+    pthread_mutex_lock(&r->shard->lock);
+    map_put(r->shard->by_code, r->inlet.code, r);
+    pthread_mutex_unlock(&r->shard->lock);
+    pthread_mutex_unlock(&i->lock);
+    inlet_unref(&before);
+}
+
+void inlets_remove(struct inlets *i, uint64_t tenant, int64_t source)
+{
+    const struct source_key key = {tenant, source};
+
+    pthread_mutex_lock(&i->lock);
+
+    struct inlet_ref *r = map_remove(i->by_source, key_bytes(&key));
+
+    if (r)
+        hide_code(r);
+    pthread_mutex_unlock(&i->lock);
+    inlet_unref(&r);
+}
+
+static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
+{
+    struct inlet_ref *gone = NULL;
+    struct str key;
+    size_t at = 0;
+    void *value;
+
+    pthread_mutex_lock(&i->lock);
+    while (map_next(i->by_source, &at, &key, &value)) {
+        struct inlet_ref *r = value;
+
+        if (r->inlet.tenant != tenant || (collector != 0 && r->inlet.collector != collector))
+            continue;
+        r->next_gone = gone;
+        gone = r;
+    }
+    for (struct inlet_ref *r = gone; r; r = r->next_gone) {
+        const struct source_key k = {r->inlet.tenant, r->inlet.source};
+
+        map_remove(i->by_source, key_bytes(&k));
+        hide_code(r);
+    }
+    pthread_mutex_unlock(&i->lock);
+    while (gone) {
+        struct inlet_ref *r = gone;
+
+        gone = r->next_gone;
+        inlet_unref(&r);
+    }
+}
+
+void inlets_remove_collector(struct inlets *i, uint64_t tenant, int64_t collector)
+{
+    remove_of(i, tenant, collector);
+}
+
+void inlets_remove_tenant(struct inlets *i, uint64_t tenant)
+{
+    remove_of(i, tenant, 0);
+}
+
+struct inlet_ref *inlets_find(struct inlets *i, struct str code)
+{
+    struct shard *s = shard_of(i, code);
+
+    pthread_mutex_lock(&s->lock);
+
+    struct inlet_ref *r = map_get(s->by_code, code);
+
+    if (r)
+        r->refs++;
+    pthread_mutex_unlock(&s->lock);
+    return r;
+}
+
+/* --- what is in one --- */
+
+const struct inlet *inlet_of(const struct inlet_ref *r)
+{
+    return &r->inlet;
+}
+
+const struct rules *inlet_rules(const struct inlet_ref *r)
+{
+    return r->rules;
+}
+
+void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t now_us)
+{
+    struct tally *t = r->tally;
+
+    pthread_mutex_lock(&t->lock);
+    t->stats.requests++;
+    t->stats.messages += messages;
+    t->stats.bytes += bytes;
+    t->stats.last_us = MAX(t->stats.last_us, now_us);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void inlets_stats(struct inlets *i, uint64_t tenant, int64_t source, struct inlet_stats *out)
+{
+    const struct source_key key = {tenant, source};
+
+    *out = (struct inlet_stats){0};
+    pthread_mutex_lock(&i->lock);
+
+    struct inlet_ref *r = map_get(i->by_source, key_bytes(&key));
+
+    if (r) {
+        pthread_mutex_lock(&r->tally->lock);
+        *out = r->tally->stats;
+        pthread_mutex_unlock(&r->tally->lock);
+    }
+    pthread_mutex_unlock(&i->lock);
+}

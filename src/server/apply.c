@@ -85,6 +85,31 @@ static int apply_fleet_rates(const struct config *c, struct limits *limits, stru
     return 0;
 }
 
+/* Any minute, so that clients which send what they have at once and then pause are served. */
+static struct limit_rule minute(int64_t amount)
+{
+    if (amount == 0)
+        return (struct limit_rule){.shape = LIMIT_NONE};
+    return (struct limit_rule){
+        .shape = LIMIT_WINDOW, .amount = (uint32_t)amount, .period_ms = 60000};
+}
+
+static int apply_sumologic_rates(const struct config *c, struct limits *limits, struct fail *f)
+{
+    const struct limit_policy policy = {
+        .key = minute(c->rate_sumologic_key_per_minute),
+        .tenant = minute(c->rate_sumologic_tenant_per_minute),
+        .key_concurrent = (uint32_t)c->rate_sumologic_key_concurrent,
+        .headers = true,
+    };
+    size_t slot;
+
+    if (limits_slot(limits, "sumologic", 0, &slot, f) < 0 ||
+        limits_set(limits, slot, &policy, f) < 0)
+        return -1;
+    return 0;
+}
+
 int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
 {
     const struct rate rates[] = {RATE(c, admin)};
@@ -104,7 +129,9 @@ int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
             limits_set(limits, slot, &policy, f) < 0)
             return -1;
     }
-    return apply_fleet_rates(c, limits, f);
+    if (apply_fleet_rates(c, limits, f) < 0)
+        return -1;
+    return apply_sumologic_rates(c, limits, f);
 }
 
 void apply_agents(const struct config *c, struct agent_settings *out)
@@ -116,6 +143,20 @@ void apply_agents(const struct config *c, struct agent_settings *out)
         .pipelines_max = (size_t)c->fleet_pipelines_max,
         .collector_per_second = (uint32_t)c->rate_fleet_collector_per_second,
         .api_per_second = (uint32_t)c->rate_fleet_api_per_second,
+    };
+}
+
+void apply_sumologic(const struct config *c, struct arena *a, struct sumologic_settings *out)
+{
+    *out = (struct sumologic_settings){
+        .alive_us = c->sumologic_alive_after_us,
+        .ephemeral_us = c->sumologic_ephemeral_after_us,
+        .upgrades =
+            {
+                .timeout_us = c->sumologic_upgrade_timeout_us,
+                .alive_us = c->sumologic_alive_after_us,
+            },
+        .public_url = arena_str(a, str_of(c->sumologic_public_url)),
     };
 }
 

@@ -4,6 +4,7 @@
 #define SERVER_APPLY_H
 
 #include "api/agent_settings.h"
+#include "api/sumologic/sumologic.h"
 #include "base/fail.h"
 #include "base/macros.h"
 #include "core/pipelines.h"
@@ -21,6 +22,9 @@ int apply_rates(const struct config *c, struct limits *limits, struct fail *f) M
 
 /* What dialects are told about agents and pipelines. */
 void apply_agents(const struct config *c, struct agent_settings *out);
+
+/* Texts are copied to the arena. */
+void apply_sumologic(const struct config *c, struct arena *a, struct sumologic_settings *out);
 void apply_pipelines(const struct config *c, struct pipelines_options *out);
 
 /* Reads the certificate files; *out is NULL when there is none configured. */

@@ -153,6 +153,68 @@ static void each_bucket_of_fleet_management_has_its_own_rate(void **state)
     clock_free(&clock);
 }
 
+static size_t taken_of(struct limits *limits, size_t slot, const char *key, size_t most)
+{
+    struct limit_lease lease = {0};
+    struct limit_state s;
+    struct fail f;
+    size_t taken = 0;
+
+    while (taken < most && limits_take(limits, slot, 1, str_of(key), &lease, &s, &f) == 0) {
+        limits_release(limits, &lease);
+        taken++;
+    }
+    return taken;
+}
+
+static void sumo_logic_clients_are_counted_by_the_minute(void **state)
+{
+    struct clock *clock = clock_new_manual(0, 0);
+    struct limits *limits = limits_new(clock, 100);
+    struct limit_lease leases[11] = {0};
+    struct limit_state s;
+    struct fail f;
+    size_t slot, held = 0;
+
+    assert_int_equal(apply_rates(load(state, ""), limits, &f), 0);
+    assert_int_equal(limits_slot(limits, "sumologic", 0, &slot, &f), 0);
+    assert_int_equal(taken_of(limits, slot, "k", 1000), 240);
+    clock_advance(clock, 62000000);
+    while (held < 11 && limits_take(limits, slot, 1, STR("k"), &leases[held], &s, &f) == 0)
+        held++;
+    assert_int_equal(held, 10);
+    assert_string_equal(f.reason, "concurrency_limit");
+    for (size_t i = 0; i < held; i++)
+        limits_release(limits, &leases[i]);
+
+    const struct config *c =
+        load(state, "rate.sumologic.key_per_minute = 0\nrate.sumologic.tenant_per_minute = 500\n");
+
+    assert_int_equal(apply_rates(c, limits, &f), 0);
+    clock_advance(clock, 62000000);
+    assert_int_equal(taken_of(limits, slot, "k", 300) + taken_of(limits, slot, "other", 300), 500);
+    limits_free(&limits);
+    clock_free(&clock);
+}
+
+static void sumo_logic_periods_are_as_configured(void **state)
+{
+    struct arena *a = arena_new(256);
+    struct sumologic_settings settings;
+
+    apply_sumologic(load(state,
+                         "sumologic.alive_after = 1m\nsumologic.ephemeral_after = 2h\n"
+                         "sumologic.upgrade_timeout = 3m\n"
+                         "sumologic.public_url = https://muster.lan:8443\n"),
+                    a, &settings);
+    assert_int_equal(settings.alive_us, INT64_C(60) * 1000000);
+    assert_int_equal(settings.ephemeral_us, INT64_C(7200) * 1000000);
+    assert_int_equal(settings.upgrades.timeout_us, INT64_C(180) * 1000000);
+    assert_int_equal(settings.upgrades.alive_us, settings.alive_us);
+    assert_true(str_eq(settings.public_url, STR("https://muster.lan:8443")));
+    arena_free(&a);
+}
+
 static void agents_are_treated_as_configured(void **state)
 {
     const struct config *c =
@@ -224,6 +286,8 @@ int main(void)
         TEST(a_rate_limits_the_key),
         TEST(no_rate_is_no_limit),
         TEST(each_bucket_of_fleet_management_has_its_own_rate),
+        TEST(sumo_logic_clients_are_counted_by_the_minute),
+        TEST(sumo_logic_periods_are_as_configured),
         TEST(agents_are_treated_as_configured),
         TEST(numbers_left_to_us_follow_the_processors),
         TEST(no_certificate_is_no_tls),

@@ -102,6 +102,25 @@ static void check_outbound(const struct checking *k)
     allow_list_free(&list);
 }
 
+/* Paths are put behind it as it stands. */
+static void check_public_url(const struct checking *k)
+{
+    struct str url = str_of(k->config->sumologic_public_url);
+    size_t scheme = str_starts_with(url, STR("https://"))  ? strlen("https://")
+                    : str_starts_with(url, STR("http://")) ? strlen("http://")
+                                                           : 0;
+    struct str rest = str_skip(url, scheme);
+
+    if (url.len == 0)
+        return;
+    if (scheme == 0 || rest.len == 0 || rest.len > 255 || str_index(rest, '/') >= 0 ||
+        str_index(rest, '?') >= 0 || str_index(rest, '#') >= 0 || str_index(rest, '@') >= 0 ||
+        !str_is_within(rest, '!', '~') || !str_is_plain(rest))
+        config_problem(k->problems,
+                       "%.*s: must be http:// or https://, a host and a port, without a path",
+                       STR_ARG(place(k, CONFIG_KEY_sumologic_public_url)));
+}
+
 void config_check(const struct config *c, struct config_problems *p)
 {
     struct checking k = {c, p, arena_new(1024)};
@@ -110,6 +129,7 @@ void config_check(const struct config *c, struct config_problems *p)
     check_listeners(&k);
     check_tls(&k);
     check_outbound(&k);
+    check_public_url(&k);
     if (c->tasks_retry_max_us < c->tasks_retry_us)
         config_problem(p, "%.*s: is shorter than tasks.retry",
                        STR_ARG(place(&k, CONFIG_KEY_tasks_retry_max_us)));

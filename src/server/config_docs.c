@@ -23,6 +23,7 @@ static const struct {
     {"tasks.", "Tasks"},
     {"agents.", "Agents"},
     {"fleet.", "Fleet Management"},
+    {"sumologic.", "Sumo Logic"},
     {"rate.", "Rates"},
     {"metrics.", "Metrics"},
     {"reflection.", "Reflection"},

@@ -202,6 +202,17 @@ SIZE_KEY(fleet_text_cache_bytes, "fleet.text_cache_bytes", "64MiB", MIB, 64 * GI
     "Memory for configurations whose text depends on an agent's attributes. What does not fit is "
     "made anew when it is asked for.")
 
+TIME_KEY(sumologic_alive_after_us, "sumologic.alive_after", "30m", SEC, 365 * DAY, FIXED,
+    "Silence after which an installed collector is no longer shown as alive.")
+TIME_KEY(sumologic_ephemeral_after_us, "sumologic.ephemeral_after", "12h", SEC, 3650 * DAY, FIXED,
+    "Silence after which a collector that registered as ephemeral is deleted.")
+TIME_KEY(sumologic_upgrade_timeout_us, "sumologic.upgrade_timeout", "30m", SEC, 30 * DAY, FIXED,
+    "How long an upgrade may take from its request until the collector says that it runs the "
+    "version; later it has failed.")
+TEXT_KEY(sumologic_public_url, "sumologic.public_url", "", FIXED,
+    "How clients reach this server, as \"https://muster.example:8443\": the beginning of the URLs "
+    "that sources take data by. Empty: the address that the request was sent to.")
+
 INT_KEY(rate_entries, "rate.entries", "100000", 100, 100000000, FIXED,
     "Keys and tenants whose rates are remembered; the one that was quiet longest makes room.")
 RATE_KEYS(admin, "0", "0", "0")
@@ -217,6 +228,15 @@ INT_KEY(rate_fleet_api_per_second, "rate.fleet.api_per_second", "0", 0, 1000000,
 INT_KEY(rate_fleet_api_burst, "rate.fleet.api_burst", "0", 0, 1000000, LIVE,
     "Requests that one key may make at once to manage collectors and pipelines after it was quiet. "
     "0: as many as in one second.")
+
+INT_KEY(rate_sumologic_key_per_minute, "rate.sumologic.key_per_minute", "240", 0, 1000000, LIVE,
+    "Requests that one key may make in any minute to manage collectors, sources, upgrades and "
+    "tokens the Sumo Logic way; more are answered with 429. Registrations, heartbeats and data are "
+    "not counted. 0: any number.")
+INT_KEY(rate_sumologic_key_concurrent, "rate.sumologic.key_concurrent", "10", 0, 1000000, LIVE,
+    "Such requests of one key that are worked on at a time. 0: any number.")
+INT_KEY(rate_sumologic_tenant_per_minute, "rate.sumologic.tenant_per_minute", "0", 0, 1000000, LIVE,
+    "Such requests that all keys of one tenant may make together in any minute. 0: any number.")
 
 BOOL_KEY(metrics_open, "metrics.open", "false", FIXED,
     "Shows /metrics to callers on other machines without a key, too.")

@@ -115,7 +115,7 @@ static void take_words(struct reporting *g, struct changes *what)
         a->local = g->local;
         what->content = true;
     }
-    if (report->has_name && !str_eq(a->row.name, report->name)) {
+    if (report->has_name && !a->row.unique_name && !str_eq(a->row.name, report->name)) {
         a->row.name = report->name;
         what->content = true;
     }
@@ -248,23 +248,46 @@ int agent_report(struct store_tx *tx, struct registry *r, const struct caller *b
     return report_new(&g, tenant, changed ? changed : &ignored, f);
 }
 
+/* The words of an agent beyond its own. */
+static int check_words(const struct agent *a, struct fail *f)
+{
+    if (check_name(a->row.name, f) < 0 || check_type(a->type, f) < 0 ||
+        agent_check_fields(&a->remote, f) < 0 || profile_check(&a->profile, f) < 0)
+        return -1;
+    if (a->target_cpu >= 0 && a->target_cpu <= AGENT_TARGET_CPU_MAX)
+        return 0;
+    return refuse(f, "bad_target_cpu", "target_cpu", "the share of the processor is 0 to 100");
+}
+
 int agent_create(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f)
 {
-    struct agent made = {
-        .row = {.tenant = a->row.tenant, .ext_id = a->row.ext_id, .name = a->row.name},
-        .type = a->type ? a->type : AGENT_ALLOY,
-        .enabled = a->enabled,
-        .remote = a->remote,
-        .extras = a->extras,
-        .extra_count = a->extra_count,
-    };
+    struct arena *arena = store_tx_arena(tx);
+    struct agent made = *a;
 
-    if (agent_check_id(made.row.ext_id, f) < 0 || check_name(made.row.name, f) < 0 ||
-        check_type(made.type, f) < 0 || agent_check_remote(&made.remote, f) < 0)
+    made.row = (struct collector){
+        .tenant = a->row.tenant,
+        .ext_id = a->row.ext_id,
+        .name = a->row.name,
+        .unique_name = a->row.unique_name,
+        .last_seen_us = a->registered ? store_tx_now(tx) : 0,
+    };
+    made.type = a->type ? a->type : AGENT_ALLOY;
+    if (!a->registered)
+        made.local = (struct attributes){NULL, 0};
+    made.inactive_us = 0;
+    made.has_status = false;
+    made.status = AGENT_STATUS_UNSET;
+    made.status_us = 0;
+    made.status_error = (struct text_ref){0};
+    made.effective_config = (struct text_ref){0};
+    if (made.row.ext_id.len > 0 && agent_check_id(made.row.ext_id, f) < 0)
         return -1;
-    made.remote = sorted(store_tx_arena(tx), &made.remote);
-    if (insert(tx, r, by, &made, "agent.created", f) < 0)
+    if (check_words(&made, f) < 0 || agent_check_local(&made.local, 0, f) < 0)
+        return -1;
+    made.local = sorted(arena, &made.local);
+    made.remote = sorted(arena, &made.remote);
+    if (insert(tx, r, by, &made, made.registered ? "agent.registered" : "agent.created", f) < 0)
         return -1;
     *a = made;
     return 0;
@@ -281,34 +304,50 @@ static bool differs(const struct agent *x, const struct agent *y)
     const struct attributes extras = {x->extras, x->extra_count};
     const struct attributes others = {y->extras, y->extra_count};
 
-    return !str_eq(x->row.name, y->row.name) || x->type != y->type || x->enabled != y->enabled ||
-           x->inactive_us != y->inactive_us || !attributes_equal(&x->remote, &y->remote) ||
+    return !str_eq(x->row.name, y->row.name) || x->row.unique_name != y->row.unique_name ||
+           x->type != y->type || x->enabled != y->enabled || x->inactive_us != y->inactive_us ||
+           x->ephemeral != y->ephemeral || x->target_cpu != y->target_cpu ||
+           x->sources_local != y->sources_local || !profile_equal(&x->profile, &y->profile) ||
+           !attributes_equal(&x->local, &y->local) || !attributes_equal(&x->remote, &y->remote) ||
            !attributes_equal(&extras, &others);
+}
+
+/* What agent_update() takes over. */
+static void take_words_of(const struct agent *a, struct agent *to)
+{
+    to->row.name = a->row.name;
+    to->row.unique_name = a->row.unique_name;
+    to->type = a->type;
+    to->enabled = a->enabled;
+    to->inactive_us = a->inactive_us;
+    to->local = a->local;
+    to->remote = a->remote;
+    to->extras = a->extras;
+    to->extra_count = a->extra_count;
+    to->profile = a->profile;
+    to->ephemeral = a->ephemeral;
+    to->target_cpu = a->target_cpu;
+    to->sources_local = a->sources_local;
 }
 
 int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f)
 {
+    struct arena *arena = store_tx_arena(tx);
     struct agent now = {0};
 
-    if (check_name(a->row.name, f) < 0 || check_type(a->type, f) < 0 ||
-        agent_check_remote(&a->remote, f) < 0 ||
+    if (check_words(a, f) < 0 || agent_check_local(&a->local, 0, f) < 0 ||
         agent_get(tx, a->row.tenant, a->row.ext_id, &now, f) < 0)
         return -1;
     if (a->row.revision && a->row.revision != now.row.revision)
         return fail_reason(f, CODE_ABORTED, "revision_mismatch",
                            "the agent was changed meanwhile; read it again");
-    a->remote = sorted(store_tx_arena(tx), &a->remote);
+    a->local = sorted(arena, &a->local);
+    a->remote = sorted(arena, &a->remote);
     if (differs(a, &now)) {
-        now.row.name = a->row.name;
+        take_words_of(a, &now);
         now.row.updated_us = MAX(store_tx_now(tx), now.row.updated_us);
-        now.type = a->type;
-        now.enabled = a->enabled;
-        now.inactive_us = a->inactive_us;
-        now.remote = a->remote;
-        now.extras = a->extras;
-        now.extra_count = a->extra_count;
-        if (agent_encode(store_tx_arena(tx), &now, f) < 0 ||
+        if (collector_check_name(tx, &now.row, f) < 0 || agent_encode(arena, &now, f) < 0 ||
             collector_replace(tx, by, &now.row, "agent.updated", f) < 0)
             return -1;
         registry_agent_changed(r, tx, &now);
@@ -348,6 +387,30 @@ int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by
     a.row.last_seen_us = MAX(now, a.row.last_seen_us);
     if (agent_encode(store_tx_arena(tx), &a, f) < 0 ||
         collector_replace(tx, by, &a.row, "agent.left", f) < 0)
+        return -1;
+    registry_agent_changed(r, tx, &a);
+    return 0;
+}
+
+int agent_return(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 int64_t number, struct fail *f)
+{
+    int64_t now = store_tx_now(tx);
+    struct collector row = {0};
+    struct agent a = {0};
+
+    if (store_collector_get(tx, tenant, number, &row, f) < 0)
+        return missing(f);
+    if (row.kind != COLLECTOR_AGENT)
+        return fail_reason(f, CODE_NOT_FOUND, "no_such_agent", "there is no such agent");
+    if (agent_decode(store_tx_arena(tx), &row, &a, f) < 0)
+        return -1;
+    if (!a.inactive_us)
+        return 0;
+    a.inactive_us = 0;
+    a.row.last_seen_us = MAX(now, a.row.last_seen_us);
+    if (agent_encode(store_tx_arena(tx), &a, f) < 0 ||
+        collector_replace(tx, by, &a.row, "agent.returned", f) < 0)
         return -1;
     registry_agent_changed(r, tx, &a);
     return 0;

@@ -21,6 +21,9 @@
 #define AGENT_NAME_CHARS_MAX  255
 #define AGENT_KEY_CHARS_MAX   100
 #define AGENT_VALUE_CHARS_MAX 150
+#define AGENT_FIELD_KEY_MAX   255 /* characters, in dialects that allow more than the above */
+#define AGENT_FIELD_VALUE_MAX 200 /* same */
+#define AGENT_TARGET_CPU_MAX  100
 #define AGENT_REMOTE_MAX      100  /* attributes */
 #define AGENT_LOCAL_MAX       1000 /* reserved ones included */
 #define AGENT_TEXT_MAX        (4u << 20)
@@ -116,6 +119,10 @@ int agent_check_local(const struct attributes *local, size_t max, struct fail *f
 /* Also refuses reserved keys: "reserved_attribute". */
 int agent_check_remote(const struct attributes *remote, struct fail *f) MUST_CHECK;
 
+/* The same rules but for the lengths: what a row can hold, whatever dialect it came by. This is all
+ * that agent_create() and agent_update() ask for, so that each dialect asks for its own first. */
+int agent_check_fields(const struct attributes *remote, struct fail *f) MUST_CHECK;
+
 /* Sorts by key and drops AGENT_ID_KEY. A key that comes twice: the last one stays. */
 void attributes_sort(struct attributes *attributes);
 
@@ -141,8 +148,11 @@ int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fai
 int agent_report(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                  const struct agent_report *report, bool *changed, struct fail *f) MUST_CHECK;
 
-/* a: row.tenant, row.ext_id, row.name, type (0: ALLOY), enabled, remote, extras. The rest is filled
- * in. ALREADY_EXISTS "id_taken". */
+/* a: row.tenant, row.ext_id, row.name, row.unique_name, type (0: ALLOY), enabled, registered, local
+ * (of a registered one, which is seen now), remote, extras, profile, ephemeral, target_cpu,
+ * sources_local. The rest is filled in. An empty ext_id becomes the numeric id as text. A unique
+ * name is its own among the agents and hosted collectors that have one, and reports do not change
+ * it. ALREADY_EXISTS "id_taken", "name_taken". */
 int agent_create(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f) MUST_CHECK;
 
@@ -150,9 +160,10 @@ int agent_create(struct store_tx *tx, struct registry *r, const struct caller *b
 int agent_get(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
               struct fail *f) MUST_CHECK;
 
-/* Writes back what agent_get() read and the caller changed: name, type, enabled, remote,
- * inactive_us, extras. Nothing is written when nothing differs. ABORTED "revision_mismatch" when
- * a->row.revision is set and is not the row's. */
+/* Writes back what agent_get() read and the caller changed: name, unique_name, type, enabled,
+ * local, remote, inactive_us, extras, profile, ephemeral, target_cpu, sources_local. Nothing is
+ * written when nothing differs. ABORTED "revision_mismatch" when a->row.revision is set and is not
+ * the row's; ALREADY_EXISTS "name_taken". */
 int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f) MUST_CHECK;
 
@@ -163,6 +174,11 @@ int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *b
  * do. */
 int agent_leave(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                 struct str id, struct fail *f) MUST_CHECK;
+
+/* The agent of that number is heard of: ends an explicit inactivity, which is durable and therefore
+ * more than agents_beat() can do. Nothing else is written. NOT_FOUND "no_such_agent". */
+int agent_return(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
+                 int64_t number, struct fail *f) MUST_CHECK;
 
 /* The text behind a reference, in the transaction's arena; empty when it is not set. */
 int agent_text(struct store_tx *tx, uint64_t tenant, const struct text_ref *ref, struct str *out,

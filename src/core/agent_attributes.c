@@ -36,13 +36,23 @@ static bool is_id(struct str key)
     return str_eq(key, STR(AGENT_ID_KEY));
 }
 
-static int check_one(const struct label *l, const char *field, struct fail *f)
+/* In characters. */
+struct lengths {
+    size_t key;
+    size_t value;
+};
+
+static const struct lengths narrow = {AGENT_KEY_CHARS_MAX, AGENT_VALUE_CHARS_MAX};
+static const struct lengths wide = {AGENT_FIELD_KEY_MAX, AGENT_FIELD_VALUE_MAX};
+
+static int check_one(const struct label *l, const struct lengths *most, const char *field,
+                     struct fail *f)
 {
     if (l->key.len == 0 || !utf8_is_valid(l->key) || !utf8_is_valid(l->value))
         return refuse(f, "bad_attributes", field, "an attribute's key is empty, or is no text");
-    if (l->key.len > AGENT_KEY_CHARS_MAX && utf8_count(l->key) > AGENT_KEY_CHARS_MAX)
+    if (l->key.len > LABEL_KEY_MAX || (l->key.len > most->key && utf8_count(l->key) > most->key))
         return refuse(f, "bad_attributes", field, "an attribute's key is too long");
-    if (l->value.len > AGENT_VALUE_CHARS_MAX && utf8_count(l->value) > AGENT_VALUE_CHARS_MAX)
+    if (l->value.len > most->value && utf8_count(l->value) > most->value)
         return refuse(f, "bad_attributes", field, "an attribute's value is too long");
     return 0;
 }
@@ -80,7 +90,7 @@ int agent_check_local(const struct attributes *local, size_t max, struct fail *f
     for (size_t i = 0; i < local->count; i++) {
         if (is_id(local->items[i].key))
             continue;
-        if (check_one(&local->items[i], field, f) < 0)
+        if (check_one(&local->items[i], &narrow, field, f) < 0)
             return -1;
         own += !is_reserved(local->items[i].key);
     }
@@ -91,14 +101,14 @@ int agent_check_local(const struct attributes *local, size_t max, struct fail *f
     return 0;
 }
 
-int agent_check_remote(const struct attributes *remote, struct fail *f)
+static int check_remote(const struct attributes *remote, const struct lengths *most, struct fail *f)
 {
     static const char field[] = "remote_attributes";
 
     if (remote->count > AGENT_REMOTE_MAX)
         return refuse(f, "bad_attributes", field, "there are too many attributes");
     for (size_t i = 0; i < remote->count; i++) {
-        if (check_one(&remote->items[i], field, f) < 0)
+        if (check_one(&remote->items[i], most, field, f) < 0)
             return -1;
         if (is_reserved(remote->items[i].key))
             return refuse(f, "reserved_attribute", field,
@@ -107,6 +117,16 @@ int agent_check_remote(const struct attributes *remote, struct fail *f)
     if (has_key_twice(remote))
         return refuse(f, "bad_attributes", field, "an attribute comes twice");
     return 0;
+}
+
+int agent_check_remote(const struct attributes *remote, struct fail *f)
+{
+    return check_remote(remote, &narrow, f);
+}
+
+int agent_check_fields(const struct attributes *remote, struct fail *f)
+{
+    return check_remote(remote, &wide, f);
 }
 
 struct placed {

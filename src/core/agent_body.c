@@ -2,6 +2,7 @@
 /* Agents between row and struct. Declared in agent.h. Pure. */
 #include "codec/sha256.h"
 #include "core/agent.h"
+#include "core/profile_body.h"
 #include "proto/muster_store_v1_rows.pb.h"
 
 _Static_assert(TEXT_HASH_LEN == SHA256_LEN, "it is SHA-256");
@@ -61,6 +62,7 @@ static void put_maps(struct arena *a, const struct agent *agent,
 
 int agent_encode(struct arena *a, struct agent *agent, struct fail *f)
 {
+    struct muster_store_v1_profile profile;
     struct muster_store_v1_agent_body body = {
         .type = agent->type,
         .enabled = agent->enabled,
@@ -71,6 +73,10 @@ int agent_encode(struct arena *a, struct agent *agent, struct fail *f)
         .status_us = agent->status_us,
         .status_error = ref_bytes(&agent->status_error),
         .effective_config = ref_bytes(&agent->effective_config),
+        .profile = profile_pack(&agent->profile, &profile),
+        .ephemeral = agent->ephemeral,
+        .target_cpu = agent->target_cpu,
+        .sources_local = agent->sources_local,
     };
     struct str labels;
     struct buf out;
@@ -149,6 +155,10 @@ int agent_decode(struct arena *a, const struct collector *row, struct agent *out
     agent.has_status = body.has_status;
     agent.status = (enum agent_status)body.status;
     agent.status_us = body.status_us;
+    profile_unpack(body.profile, &agent.profile);
+    agent.ephemeral = body.ephemeral;
+    agent.target_cpu = body.target_cpu;
+    agent.sources_local = body.sources_local;
     *out = agent;
     return 0;
 }

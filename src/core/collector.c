@@ -2,7 +2,9 @@
 /* See collector.h. */
 #include "core/collector.h"
 
+#include "base/id.h"
 #include "base/number.h"
+#include "base/random.h"
 #include "codec/json_writer.h"
 #include "core/event.h"
 #include "core/tenant.h"
@@ -66,28 +68,53 @@ static int tell(struct store_tx *tx, const struct caller *by, const struct colle
                         buf_str(&data), f);
 }
 
+static int name_taken(struct fail *f)
+{
+    IGNORE(fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
+                       "there is a collector of that name already"));
+    return fail_field(f, "name");
+}
+
+int collector_check_name(struct store_tx *tx, const struct collector *c, struct fail *f)
+{
+    struct collector other = {0};
+
+    if (!c->unique_name || c->name.len == 0)
+        return 0;
+    if (store_collector_get_name(tx, c->tenant, c->kind, c->name, &other, f) == 0)
+        return other.id == c->id ? 0 : name_taken(f);
+    return f->code == CODE_NOT_FOUND ? 0 : -1;
+}
+
 static int taken(struct store_tx *tx, const struct collector *c, struct fail *f)
 {
-    struct collector other;
-
-    if (c->unique_name && c->name.len > 0) {
-        if (store_collector_get_name(tx, c->tenant, c->kind, c->name, &other, f) == 0) {
-            IGNORE(fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
-                               "there is a collector of that name already"));
-            return fail_field(f, "name");
-        }
-        if (f->code != CODE_NOT_FOUND)
-            return -1;
-    }
+    if (collector_check_name(tx, c, f) < 0)
+        return -1;
     IGNORE(
         fail_reason(f, CODE_ALREADY_EXISTS, "id_taken", "there is a collector of that id already"));
     return fail_field(f, "id");
 }
 
+/* The number as text; with a tail that nobody can guess where somebody chose that text before. */
+static int own_ext_id(struct store_tx *tx, struct collector *c, struct fail *f)
+{
+    struct arena *a = store_tx_arena(tx);
+    struct collector other = {0};
+    unsigned char tail[8];
+    char hex[2 * sizeof(tail)];
+
+    c->ext_id = arena_printf(a, "%lld", (long long)c->id);
+    if (store_collector_get_ext(tx, c->tenant, c->kind, c->space, c->ext_id, &other, f) < 0)
+        return f->code == CODE_NOT_FOUND ? 0 : -1;
+    random_bytes(tail, sizeof(tail));
+    hex_print(tail, sizeof(tail), hex);
+    c->ext_id = arena_printf(a, "%lld-%.*s", (long long)c->id, (int)sizeof(hex), hex);
+    return 0;
+}
+
 int collector_insert(struct store_tx *tx, const struct caller *by, struct collector *c,
                      const char *event, struct fail *f)
 {
-    char id[NUMBER_TEXT_MAX];
     struct collector row = *c;
 
     if (tenant_check_id(tx, c->tenant, f) < 0)
@@ -96,8 +123,8 @@ int collector_insert(struct store_tx *tx, const struct caller *by, struct collec
     row.revision = 1;
     row.created_us = store_tx_now(tx);
     row.updated_us = row.created_us;
-    if (row.ext_id.len == 0)
-        row.ext_id = arena_str(store_tx_arena(tx), str_make(id, number_print_i64(row.id, id)));
+    if (row.ext_id.len == 0 && own_ext_id(tx, &row, f) < 0)
+        return -1;
     if (store_collector_insert(tx, &row, f) < 0)
         return f->code == CODE_ALREADY_EXISTS ? taken(tx, &row, f) : -1;
     if (tell(tx, by, &row, event, f) < 0)
@@ -211,7 +238,6 @@ int collector_update(struct store_tx *tx, const struct caller *by, struct collec
                      struct fail *f)
 {
     struct collector row;
-    struct collector other;
 
     if (check(c, f) < 0 || collector_get(tx, c->tenant, c->id, &row, f) < 0)
         return -1;
@@ -219,20 +245,11 @@ int collector_update(struct store_tx *tx, const struct caller *by, struct collec
         f->code = CODE_ABORTED;
         return mismatch(f);
     }
-    if (c->unique_name && c->name.len > 0) {
-        int r = store_collector_get_name(tx, c->tenant, row.kind, c->name, &other, f);
-
-        if (r == 0 && other.id != row.id) {
-            IGNORE(fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
-                               "there is a collector of that name already"));
-            return fail_field(f, "name");
-        }
-        if (r < 0 && f->code != CODE_NOT_FOUND)
-            return -1;
-    }
 
     row.name = c->name;
     row.unique_name = c->unique_name;
+    if (collector_check_name(tx, &row, f) < 0)
+        return -1;
     row.labels = c->labels;
     row.last_seen_us = MAX(c->last_seen_us, row.last_seen_us);
     row.body = c->body;

@@ -8,7 +8,7 @@
 #include "core/store.h"
 
 #define COLLECTOR_EXT_ID_MAX 255
-#define COLLECTOR_NAME_MAX   255
+#define COLLECTOR_NAME_MAX   1020 /* 255 characters of any language */
 #define COLLECTOR_LABELS_MAX 256
 #define LABEL_KEY_MAX        400 /* 100 characters of any language */
 #define LABEL_VALUE_MAX      4096
@@ -62,6 +62,9 @@ int collector_insert(struct store_tx *tx, const struct caller *by, struct collec
                      const char *event, struct fail *f) MUST_CHECK;
 int collector_remove(struct store_tx *tx, const struct caller *by, const struct collector *c,
                      const char *event, struct fail *f) MUST_CHECK;
+
+/* ALREADY_EXISTS "name_taken" when the row's name is unique and another one has it. */
+int collector_check_name(struct store_tx *tx, const struct collector *c, struct fail *f) MUST_CHECK;
 
 /* Writes the row as it stands, updated_us too, as its next revision. */
 int collector_replace(struct store_tx *tx, const struct caller *by, struct collector *c,

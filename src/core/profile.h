@@ -6,7 +6,10 @@
 
 #include <stdint.h>
 
+#include "base/fail.h"
 #include "base/str.h"
+
+#define PROFILE_TEXT_CHARS_MAX 1024
 
 /* Texts are absent when p is NULL, which is not the same as empty. */
 struct profile {
@@ -16,5 +19,14 @@ struct profile {
     struct str host_name;
     int64_t cutoff_ms; /* older data is not wanted; 0: all */
 };
+
+/* The same words, absent ones too. */
+bool profile_equal(const struct profile *x, const struct profile *y);
+
+/* Nothing is there that would have to be kept. */
+bool profile_is_empty(const struct profile *p);
+
+/* INVALID_ARGUMENT "bad_profile": a text is too long, or is none, or the time is negative. */
+int profile_check(const struct profile *p, struct fail *f) MUST_CHECK;
 
 #endif

@@ -23,6 +23,12 @@ static struct attributes copy_attributes(struct arena *a, const struct label *it
     return out;
 }
 
+/* Absent is not empty. */
+static struct str copy_text(struct arena *a, struct str text)
+{
+    return text.p ? arena_str(a, text) : text;
+}
+
 static void apply_agent(void *arg)
 {
     struct agent_change *c = arg;
@@ -49,6 +55,13 @@ void registry_agent_changed(struct registry *r, struct store_tx *tx, const struc
     c->agent.row.body = STR("");
     c->agent.local = copy_attributes(a, agent->local.items, agent->local.count);
     c->agent.remote = copy_attributes(a, agent->remote.items, agent->remote.count);
+    c->agent.profile = (struct profile){
+        .description = copy_text(a, agent->profile.description),
+        .category = copy_text(a, agent->profile.category),
+        .time_zone = copy_text(a, agent->profile.time_zone),
+        .host_name = copy_text(a, agent->profile.host_name),
+        .cutoff_ms = agent->profile.cutoff_ms,
+    };
     c->agent.extras = copy_attributes(a, agent->extras, agent->extra_count).items;
     store_on_commit(tx, apply_agent, c);
 }

@@ -152,6 +152,7 @@ int fleet_create_collector(struct call *c, const void *request, void *response, 
     };
 
     if (message_type(in->collector_type, &agent.type, f) < 0 ||
+        agent_check_remote(&agent.remote, f) < 0 ||
         agent_check_room(registry, c->caller->tenant, fleet_settings(c)->collectors_max, f) < 0 ||
         agent_create(c->tx, registry, c->caller, &agent, f) < 0)
         return -1;
@@ -173,6 +174,8 @@ int fleet_update_collector(struct call *c, const void *request, void *response, 
         return fleet_no_collector(in->id, f);
     agent.row.name = in->name;
     agent.remote = message_remote(in);
+    if (agent_check_remote(&agent.remote, f) < 0)
+        return -1;
     if (in->has_enabled)
         agent.enabled = in->enabled;
     if (type)

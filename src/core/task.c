@@ -160,6 +160,25 @@ int task_claim(struct store_tx *tx, const struct str *kinds, size_t kind_count, 
     return 0;
 }
 
+int task_begin(struct store_tx *tx, struct task *t, struct str owner, int64_t until_us,
+               struct fail *f)
+{
+    const struct task was = *t;
+
+    t->attempts++;
+    t->owner = owner;
+    t->due_us = until_us;
+    return move(tx, &was, t, TASK_RUNNING, f);
+}
+
+int task_note(struct store_tx *tx, struct task *t, struct str so_far, struct fail *f)
+{
+    const struct task was = *t;
+
+    t->result = so_far;
+    return move(tx, &was, t, TASK_RUNNING, f);
+}
+
 int task_renew(struct store_tx *tx, const struct task *t, int64_t lease_us, struct fail *f)
 {
     struct task next = *t;

@@ -42,9 +42,17 @@ int task_claim(struct store_tx *tx, const struct str *kinds, size_t kind_count, 
                int64_t lease_us, size_t limit, struct task **out, size_t *count, struct fail *f)
     MUST_CHECK;
 
+/* A ready task whose work is done elsewhere, due or not: *t runs for `owner` until then, unless its
+ * deadline comes first. For kinds that no scheduler handles. */
+int task_begin(struct store_tx *tx, struct task *t, struct str owner, int64_t until_us,
+               struct fail *f) MUST_CHECK;
+
 /* These need the lease: t as claimed. ABORTED, reason "lease_lost". */
 int task_renew(struct store_tx *tx, const struct task *t, int64_t lease_us, struct fail *f)
     MUST_CHECK;
+
+/* What is known so far, in the place of the result; it stays when the task fails. */
+int task_note(struct store_tx *tx, struct task *t, struct str so_far, struct fail *f) MUST_CHECK;
 int task_finish(struct store_tx *tx, const struct task *t, struct str result, struct fail *f)
     MUST_CHECK;
 

@@ -34,10 +34,26 @@ struct upgrade {
     struct str message;
 };
 
+/* Whether it may still change: 0, 1, 6. */
+bool upgrade_is_open(enum upgrade_state s);
+
+/* "pending". */
+const char *upgrade_state_name(enum upgrade_state s) RETURNS_NONNULL;
+
 struct upgrade_options {
     int64_t timeout_us; /* 30 min */
     int64_t alive_us;   /* an agent silent for longer is not alive */
 };
+
+/* What an agent says that it runs ("collector.version"), and on what ("linux/amd64", "linux"):
+ * empty when it does not say. Of its local attributes. */
+struct str upgrade_running(const struct agent *agent);
+struct str upgrade_platform(struct arena *a, const struct agent *agent);
+
+/* Whether the agent can go to that version: it fits its platform, is not the one that it runs, and
+ * there is a way of allowed steps. *step is the first. Pure. */
+bool upgrade_is_possible(struct arena *a, const struct build *builds, size_t count,
+                         const struct agent *agent, struct str to_version, struct build *step);
 
 /* NOT_FOUND "no_such_agent"; FAILED_PRECONDITION "not_alive", "in_upgrading"; INVALID_ARGUMENT
  * "bad_version" (unknown for its platform, or the one it runs). to_version empty: the latest. */
@@ -52,10 +68,16 @@ int upgrade_get(struct store_tx *tx, uint64_t tenant, int64_t id, struct upgrade
 int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t after, size_t limit,
                  struct upgrade **out, size_t *count, struct fail *f) MUST_CHECK;
 
+/* The open one of that collector; *found false: none. */
+int upgrade_find(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *found,
+                 struct upgrade *out, struct fail *f) MUST_CHECK;
+
 /* The build that this agent should fetch now; *offered false: none. Moves a pending task on to
- * progressing. */
-int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *offered,
-                  struct upgrade *out, struct build *build, struct fail *f) MUST_CHECK;
+ * progressing; ends it when the build was removed meanwhile. platform: what the agent says that it
+ * is, empty when it did not say. */
+int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str platform,
+                  bool *offered, struct upgrade *out, struct build *build, struct fail *f)
+    MUST_CHECK;
 
 /* What the agent says about it. FAILED ends the task. */
 int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, bool failed,

@@ -3,12 +3,11 @@
  * fields that collectors use, so that the target may be another receiver of the same kind. Records
  * of one source that are lines of text travel together. 2xx: taken. 408, 429, 5xx and whatever goes
  * wrong below: again later. Any other answer: the target does not want it. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/heap.h"
-#include "base/number.h"
-#include "base/slot.h"
 #include "net/http_client.h"
 #include "sink/record_text.h"
 #include "sink/sink.h"
@@ -24,8 +23,9 @@ struct http_state {
     const struct log *log;
     char *url;
     size_t url_len;
-    struct slot fetch;   /* the one under way */
-    struct slot stopped; /* set once: no more */
+    pthread_mutex_t lock; /* guards what follows */
+    struct http_fetch *current;
+    bool stopped;
 };
 
 static int http_open(const struct sink_host *host, struct str target, void **state, struct fail *f)
@@ -41,6 +41,7 @@ static int http_open(const struct sink_host *host, struct str target, void **sta
     s->url = heap_alloc(target.len + 1);
     s->url_len = target.len;
     memcpy(s->url, target.p, target.len);
+    pthread_mutex_init(&s->lock, NULL);
     *state = s;
     return 0;
 }
@@ -49,6 +50,7 @@ static void http_close(void *state)
 {
     struct http_state *s = state;
 
+    pthread_mutex_destroy(&s->lock);
     free(s->url);
     free(s);
 }
@@ -56,11 +58,12 @@ static void http_close(void *state)
 static void http_interrupt(void *state)
 {
     struct http_state *s = state;
-    struct http_fetch *x = slot_get(&s->fetch);
 
-    slot_set(&s->stopped, s);
-    if (x)
-        http_client_cancel(s->client, x);
+    pthread_mutex_lock(&s->lock);
+    s->stopped = true;
+    if (s->current)
+        http_client_cancel(s->client, s->current);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static bool travel_together(const struct spool_record *a, const struct spool_record *b)
@@ -136,16 +139,27 @@ static bool may_come_again(int status)
     return status == 408 || status == 429 || status >= 500;
 }
 
+/* False: we were interrupted. */
+static bool set_current(struct http_state *s, struct http_fetch *x)
+{
+    pthread_mutex_lock(&s->lock);
+
+    bool stopped = s->stopped;
+
+    s->current = x;
+    pthread_mutex_unlock(&s->lock);
+    return !stopped;
+}
+
 static int fetch(struct http_state *s, struct http_fetch *x, struct fail *f)
 {
     int rc = -1;
 
-    slot_set(&s->fetch, x);
-    if (slot_get(&s->stopped))
-        IGNORE(fail_set(f, CODE_CANCELED, "the server is stopping"));
-    else
+    if (set_current(s, x))
         rc = http_client_fetch(s->client, x, f);
-    slot_set(&s->fetch, NULL);
+    else
+        IGNORE(fail_set(f, CODE_CANCELED, "the server is stopping"));
+    IGNORE(set_current(s, NULL));
     return rc;
 }
 

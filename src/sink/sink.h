@@ -29,7 +29,8 @@ struct sink_kind {
     int (*deliver)(void *state, const struct spool_record *records, size_t count, struct arena *a,
                    size_t *taken, size_t *refused, struct fail *f);
 
-    /* Optional; any thread: whatever deliver() waits for is given up soon. */
+    /* Optional; any thread, more than once: what deliver() waits for is given up, now and from now
+     * on. */
     void (*interrupt)(void *state);
     void (*close)(void *state);
 };

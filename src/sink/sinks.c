@@ -267,10 +267,13 @@ void sinks_stop(struct sinks **s, int64_t until_us)
         return;
     slot_set(&all->stopping, all);
     wake_all(all);
-    while (!all_ended(all))
-        if (!waiter_wait(all->ending, until_us))
-            break;
-    interrupt_all(all);
+    while (!all_ended(all)) {
+        if (waiter_wait(all->ending, until_us))
+            continue;
+        /* Again and again: a thread may have been about to begin a delivery. */
+        interrupt_all(all);
+        until_us = clock_mono_us(all->o.clock) + INTERRUPT_US;
+    }
     for (size_t i = 0; i < all->count; i++)
         sink_close(&all->items[i]);
     waiter_free(&all->ending);

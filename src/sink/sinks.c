@@ -11,8 +11,9 @@
 #include "base/slot.h"
 #include "sink/sink.h"
 
-#define FOR_EVER    INT64_MAX
-#define FIRST_CHUNK ((size_t)256 << 10)
+#define FOR_EVER     INT64_MAX
+#define INTERRUPT_US 20000
+#define FIRST_CHUNK  ((size_t)256 << 10)
 
 struct sink {
     struct sinks *all;

@@ -234,3 +234,18 @@ size_t apply_readers(const struct config *c)
 {
     return c->store_readers > 0 ? (size_t)c->store_readers : apply_workers(c) + 2;
 }
+
+int apply_sinks(const struct config *c, struct arena *a, struct sinks_options *out, struct fail *f)
+{
+    struct sink_spec *specs = arena_new_array(a, struct sink_spec, c->sink_targets.count + 1);
+
+    for (size_t i = 0; i < c->sink_targets.count; i++)
+        if (sink_spec_parse(a, str_of(c->sink_targets.items[i]), &specs[i], f) < 0)
+            return -1;
+    out->specs = specs;
+    out->count = c->sink_targets.count;
+    out->retry_us = c->sink_retry_us;
+    out->retry_max_us = c->sink_retry_max_us;
+    out->batch_bytes = (size_t)c->sink_batch_bytes;
+    return 0;
+}

@@ -13,6 +13,7 @@
 #include "net/tls.h"
 #include "rpc/limit.h"
 #include "server/config.h"
+#include "sink/sink.h"
 
 void apply_http_limits(const struct config *c, struct http_limits *out);
 
@@ -36,5 +37,9 @@ int apply_allow_list(const struct config *c, struct allow_list **out, struct fai
 unsigned apply_loops(const struct config *c);
 size_t apply_workers(const struct config *c);
 size_t apply_readers(const struct config *c);
+
+/* The sinks as configured, in the arena. */
+int apply_sinks(const struct config *c, struct arena *a, struct sinks_options *out, struct fail *f)
+    MUST_CHECK;
 
 #endif

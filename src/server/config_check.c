@@ -8,6 +8,7 @@
 #include "net/allow_list.h"
 #include "server/listen_address.h"
 #include "server/server.h"
+#include "sink/sink.h"
 
 struct checking {
     const struct config *config;
@@ -102,6 +103,21 @@ static void check_outbound(const struct checking *k)
     allow_list_free(&list);
 }
 
+static void check_sinks(const struct checking *k)
+{
+    for (size_t i = 0; i < k->config->sink_targets.count; i++) {
+        struct sink_spec spec = {0};
+        struct fail f = {0};
+
+        if (sink_spec_parse(k->arena, str_of(k->config->sink_targets.items[i]), &spec, &f) < 0)
+            config_problem(k->problems, "%.*s: %s", STR_ARG(place(k, CONFIG_KEY_sink_targets)),
+                           f.message);
+    }
+    if (k->config->sink_retry_max_us < k->config->sink_retry_us)
+        config_problem(k->problems, "%.*s: is shorter than sink.retry",
+                       STR_ARG(place(k, CONFIG_KEY_sink_retry_max_us)));
+}
+
 /* Paths are put behind it as it stands. */
 static void check_public_url(const struct checking *k)
 {
@@ -130,6 +146,7 @@ void config_check(const struct config *c, struct config_problems *p)
     check_tls(&k);
     check_outbound(&k);
     check_public_url(&k);
+    check_sinks(&k);
     if (c->tasks_retry_max_us < c->tasks_retry_us)
         config_problem(p, "%.*s: is shorter than tasks.retry",
                        STR_ARG(place(&k, CONFIG_KEY_tasks_retry_max_us)));

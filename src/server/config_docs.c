@@ -24,6 +24,7 @@ static const struct {
     {"agents.", "Agents"},
     {"fleet.", "Fleet Management"},
     {"sumologic.", "Sumo Logic"},
+    {"sink.", "Sinks"},
     {"rate.", "Rates"},
     {"metrics.", "Metrics"},
     {"reflection.", "Reflection"},

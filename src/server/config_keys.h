@@ -213,6 +213,18 @@ TEXT_KEY(sumologic_public_url, "sumologic.public_url", "", FIXED,
     "How clients reach this server, as \"https://muster.example:8443\": the beginning of the URLs "
     "that sources take data by. Empty: the address that the request was sent to.")
 
+LIST_KEY(sink_targets, "sink.targets", "received=file:received.ndjson", 64, FIXED,
+    "Where received data goes, each as NAME=TARGET: file:PATH (JSON lines; a path that is not "
+    "absolute lies in the data directory) or an http or https URL, which outbound.allow must permit. "
+    "Each sink gets all of it, at least once and in order; its place is kept by its name. Empty: "
+    "data is taken and thrown away.")
+TIME_KEY(sink_retry_us, "sink.retry", "500ms", 10 * MSEC, HOUR, FIXED,
+    "The first pause after a target could not take data; each further one is twice as long.")
+TIME_KEY(sink_retry_max_us, "sink.retry_max", "1m", 10 * MSEC, DAY, FIXED,
+    "The longest of these pauses.")
+SIZE_KEY(sink_batch_bytes, "sink.batch_bytes", "1MiB", 4 * KIB, 64 * MIB, FIXED,
+    "About how much a sink delivers at once.")
+
 INT_KEY(rate_entries, "rate.entries", "100000", 100, 100000000, FIXED,
     "Keys and tenants whose rates are remembered; the one that was quiet longest makes room.")
 RATE_KEYS(admin, "0", "0", "0")

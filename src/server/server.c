@@ -12,6 +12,7 @@
 #include "api/fleet/fleet.h"
 #include "api/host.h"
 #include "api/native/native.h"
+#include "api/sumologic/sumologic.h"
 #include "base/heap.h"
 #include "base/id.h"
 #include "base/slot.h"
@@ -60,9 +61,11 @@ struct server {
     struct admin_probe probes[2];
     struct fleet_app fleet;
     struct native *native;
+    struct inlets *inlets;
+    struct sumologic_app sumologic;
     const struct rpc_table *rpc[RPC_TABLE_COUNT];
     struct catalog *catalog;
-    struct route_table tables[1 + CATALOG_TABLES + RPC_TABLE_COUNT];
+    struct route_table tables[1 + CATALOG_TABLES + RPC_TABLE_COUNT + SUMOLOGIC_TABLES];
     struct router *router;
     struct dispatch *dispatch;
     struct tls *tls;
@@ -184,6 +187,26 @@ static int open_registry(struct server *s, struct fail *f)
     return 0;
 }
 
+/* ---- Sources that take data ---- */
+
+static int open_sumologic(struct server *s, struct fail *f)
+{
+    (void)f;
+    s->inlets = inlets_new();
+    s->sumologic = (struct sumologic_app){
+        .store = s->store,
+        .registry = s->registry,
+        .keyring = s->ring,
+        .master = &s->master,
+        .inlets = s->inlets,
+        .clock = s->host.clock,
+        .metrics = s->metrics,
+        .data_dir = s->data_dir,
+    };
+    apply_sumologic(s->config, s->arena, &s->sumologic.settings);
+    return 0;
+}
+
 /* ---- What the admin interface asks of us ---- */
 
 static int backup(void *maintenance, const char *path, struct fail *f)
@@ -299,6 +322,7 @@ static int make_tables(struct server *s, struct fail *f)
     for (size_t i = 0; i < RPC_TABLE_COUNT; i++)
         if (rpc_table_new(s->rpc[i], s->arena, &s->tables[n++], f) < 0)
             return -1;
+    memcpy(&s->tables[n], sumologic_tables(&s->sumologic), SUMOLOGIC_TABLES * sizeof(s->tables[0]));
     return 0;
 }
 
@@ -472,7 +496,8 @@ static enum exit_code start(struct server *s, struct fail *f)
 {
     if (apply_tls(s->config, &s->tls, f) < 0)
         return EXIT_CODE_USAGE;
-    if (open_store(s, f) < 0 || open_domain(s, f) < 0 || open_registry(s, f) < 0)
+    if (open_store(s, f) < 0 || open_domain(s, f) < 0 || open_registry(s, f) < 0 ||
+        open_sumologic(s, f) < 0)
         return data_code(f);
     if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
         return exit_reason_code(f);
@@ -621,6 +646,7 @@ void server_free(struct server **server)
     http_client_free(&s->client);
     tls_free(&s->tls);
     native_free(&s->native);
+    inlets_free(&s->inlets);
     registry_free(&s->registry);
     keyring_free(&s->ring);
     process_metrics_free(&s->process);

@@ -23,12 +23,12 @@ struct agents *agents_new(void)
     random_bytes(a->secret, sizeof(a->secret));
     pthread_mutex_init(&a->writer, NULL);
     pthread_mutex_init(&a->take, NULL);
+    pthread_mutex_init(&a->order, NULL);
     pthread_rwlockattr_init(&attr);
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&a->lock, &attr);
     pthread_rwlockattr_destroy(&attr);
     attribute_index_init(&a->attributes);
-    hash_index_init(&a->numbers);
     for (size_t i = 0; i < SHARD_COUNT; i++) {
         struct shard *s = &a->shards[i];
 
@@ -66,11 +66,12 @@ void agents_free(struct agents **agents)
         free_shard(a, &a->shards[i]);
     attribute_index_done(&a->attributes);
     posting_done(&a->all);
-    hash_index_done(&a->numbers);
+    number_index_done(&a->numbers);
     free(a->scratch);
     pthread_rwlock_destroy(&a->lock);
     pthread_mutex_destroy(&a->writer);
     pthread_mutex_destroy(&a->take);
+    pthread_mutex_destroy(&a->order);
     free(a);
     *agents = NULL;
 }
@@ -118,33 +119,32 @@ struct record *agents_lock(struct agents *a, struct str id, struct shard **shard
     return shard_record(s, *record);
 }
 
-/* Numeric ids are ours: nobody chooses them to collide. */
-static uint32_t number_hash(int64_t id)
-{
-    uint64_t h = (uint64_t)id * UINT64_C(0x9e3779b97f4a7c15);
-
-    return (uint32_t)(h >> 32);
-}
-
 struct record *agents_lock_number(struct agents *a, int64_t id, struct shard **shard,
                                   uint32_t *record)
 {
-    uint32_t at = 0;
     uint32_t slot;
 
-    while (hash_index_next(&a->numbers, number_hash(id), &at, &slot)) {
-        struct shard *s = slot_shard(a, slot);
-        struct record *r = slot_record(a, slot);
+    pthread_mutex_lock(&a->order);
 
-        pthread_mutex_lock(&s->lock);
-        if (r->body && r->id == id) {
-            *shard = s;
-            *record = slot >> SHARD_BITS;
-            return r;
-        }
+    bool known = number_index_find(&a->numbers, id, &slot);
+
+    pthread_mutex_unlock(&a->order);
+    if (!known)
+        return NULL;
+
+    struct shard *s = slot_shard(a, slot);
+
+    pthread_mutex_lock(&s->lock);
+
+    struct record *r = slot_record(a, slot);
+
+    if (!r->body || r->id != id) { /* it went meanwhile */
         pthread_mutex_unlock(&s->lock);
+        return NULL;
     }
-    return NULL;
+    *shard = s;
+    *record = slot >> SHARD_BITS;
+    return r;
 }
 
 void agents_forget_choice(struct agents *a, struct record *r)
@@ -309,9 +309,11 @@ static void put_numbers(struct agents *a, uint32_t slot, const struct record *wa
         posting_add(&a->all, slot);
     if (was->body && was->id == id)
         return;
+    pthread_mutex_lock(&a->order);
     if (was->body)
-        hash_index_remove(&a->numbers, number_hash(was->id), slot);
-    hash_index_add(&a->numbers, number_hash(id), slot);
+        number_index_remove(&a->numbers, was->id);
+    number_index_add(&a->numbers, id, slot);
+    pthread_mutex_unlock(&a->order);
 }
 
 static void put_selection(struct agents *a, struct change *c)
@@ -425,7 +427,9 @@ static void remove_record(struct agents *a, uint32_t shard, uint32_t record)
     hide(a, s, record, &was);
     move_postings(x, slot, effective, count, NULL, 0);
     posting_remove(&a->all, slot);
-    hash_index_remove(&a->numbers, number_hash(was.id), slot);
+    pthread_mutex_lock(&a->order);
+    number_index_remove(&a->numbers, was.id);
+    pthread_mutex_unlock(&a->order);
     drop_pairs(x, record_local(&was), was.local_count, ATTRIBUTE_LOCAL);
     drop_pairs(x, record_remote(&was), was.remote_count, ATTRIBUTE_REMOTE);
     a->body_bytes -= record_body_bytes(&was);
@@ -478,15 +482,11 @@ bool agents_get_numbered(struct agents *a, struct arena *arena, int64_t id, stru
 {
     struct shard *s;
     uint32_t record;
-
-    pthread_rwlock_rdlock(&a->lock);
-
     const struct record *r = agents_lock_number(a, id, &s, &record);
 
-    if (r) {
-        record_copy(&a->attributes, r, arena, NULL, out);
-        pthread_mutex_unlock(&s->lock);
-    }
-    pthread_rwlock_unlock(&a->lock);
-    return r != NULL;
+    if (!r)
+        return false;
+    record_copy(&a->attributes, r, arena, NULL, out);
+    pthread_mutex_unlock(&s->lock);
+    return true;
 }

@@ -111,11 +111,13 @@ enum agents_liveness {
 size_t agents_numbers(struct agents *a, int64_t after, enum agents_liveness liveness,
                       int64_t now_us, int64_t alive_us, int64_t *out, size_t limit);
 
-/* A beat: marks the agent of that number as seen, ends its silence. False: unknown. Loop: a lookup
- * and a store, no allocation. */
+/* A beat: marks the agent of that number as seen, so that it is alive. Loop: a search and a store,
+ * no allocation. False: unknown, or it said good-bye, which only the store can undo: the slow way
+ * is agent_return(), which tells one from the other. */
 bool agents_beat(struct agents *a, int64_t number, int64_t now_us);
 
-/* Numbers of ephemeral agents that were last seen (or made, when never seen) before then. */
+/* Numbers of ephemeral agents that were last seen (or made, when never seen) before then, in no
+ * order, at most `limit`. */
 size_t agents_expired(struct agents *a, int64_t before_us, int64_t *out, size_t limit);
 
 /* --- liveness --- */

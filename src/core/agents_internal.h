@@ -2,9 +2,10 @@
 /* What the files behind agents.h share.
  *
  * Locks, in the order in which they are taken: `writer` (one change at a time), `lock` (attributes,
- * postings, numbers), a shard's `lock` (its agents). Polls take only the last one, lists take the
- * second for a bounded step and then the last. A change holds all three for the moment in which it
- * shows. */
+ * postings), a shard's `lock` (its agents). Polls take only the last one, lists take the second for
+ * a bounded step and then the last. A change holds all three for the moment in which it shows.
+ * `order` (numbers) comes behind `lock` and nothing is taken under it: who looks for a number lets
+ * go of it, takes the shard's lock, and sees there whether the record still has that number. */
 #ifndef CORE_AGENTS_INTERNAL_H
 #define CORE_AGENTS_INTERNAL_H
 
@@ -14,6 +15,7 @@
 #include "base/slot.h"
 #include "core/agents.h"
 #include "core/attribute_index.h"
+#include "core/number_index.h"
 
 #define SHARD_BITS  6
 #define SHARD_COUNT (1u << SHARD_BITS)
@@ -29,13 +31,16 @@ enum record_flag {
     RECORD_STATUS_ERROR = 1 << 3,
     RECORD_EFFECTIVE_CONFIG = 1 << 4,
     RECORD_UNIQUE_NAME = 1 << 5,
+    RECORD_EPHEMERAL = 1 << 6,
+    RECORD_MANAGED = 1 << 7, /* has a profile, or another word of a manager */
 };
 
 /* What of a record has no fixed size: numbers of the pairs (local, then remote; each sorted by
- * key), id, name, a record_tail, hashes of the texts that are set, space, extras. A poll looks at
- * the first two of them only, and they come first so that it reads few cache lines. */
+ * key), id, name, a record_tail, hashes of the texts that are set, space, extras, and of a managed
+ * one a record_words with its texts. A poll looks at the first two of them only, and they come
+ * first so that it reads few cache lines. */
 struct record_body {
-    uint32_t extra_bytes;
+    uint32_t extra_bytes; /* of all behind space */
     uint16_t extra_count;
     uint16_t space_len;
     uint32_t pairs[];
@@ -92,9 +97,11 @@ struct agents {
 
     pthread_rwlock_t lock; /* guards what follows, but for the shards */
     struct attribute_index attributes;
-    struct posting all;        /* slots of all agents */
-    struct hash_index numbers; /* slots by the hash of the numeric id */
-    uint64_t change;           /* grows with each change of a selection */
+    struct posting all; /* slots of all agents */
+    uint64_t change;    /* grows with each change of a selection */
+
+    pthread_mutex_t order;       /* guards numbers */
+    struct number_index numbers; /* slots by numeric id */
 
     pthread_mutex_t take; /* guards take_from */
     uint32_t take_from;   /* word of the dirty bits where the next take begins */
@@ -138,7 +145,7 @@ uint32_t shard_find(const struct shard *s, uint32_t hash, struct str id);
 /* Locks the id's shard and returns the record, or NULL with nothing locked. */
 struct record *agents_lock(struct agents *a, struct str id, struct shard **shard, uint32_t *record);
 
-/* Same, by numeric id. With `lock`. */
+/* Same, by numeric id. */
 struct record *agents_lock_number(struct agents *a, int64_t id, struct shard **shard,
                                   uint32_t *record);
 
@@ -180,6 +187,9 @@ bool record_matches(const struct attribute_index *x, const struct record *r,
 /* Whether the agent says exactly these of itself, in whatever order. */
 bool record_says(const struct attribute_index *x, const struct record *r, const struct label *local,
                  size_t count);
+
+/* See agent_inactive_at(). */
+int64_t record_inactive_at(int64_t inactive_us, int64_t seen_us, int64_t now_us, int64_t after_us);
 
 /* Its liveness is to be written behind. */
 void shard_mark(struct shard *s, uint32_t record);

@@ -47,13 +47,51 @@ struct record_tail record_tail(const struct record *r)
     return tail;
 }
 
+/* --- what managers say --- */
+
+#define WORD_TEXTS 4
+
+/* Unaligned in the body; the texts that are there follow, each with its length. */
+struct record_words {
+    int64_t cutoff_ms;
+    int32_t target_cpu;
+    uint8_t sources_local;
+    uint8_t texts; /* bits: which are there */
+};
+
+static bool is_managed(const struct agent *agent)
+{
+    return agent->target_cpu || agent->sources_local || !profile_is_empty(&agent->profile);
+}
+
+static struct str *text_at(struct profile *p, size_t i)
+{
+    struct str *const texts[WORD_TEXTS] = {&p->description, &p->category, &p->time_zone,
+                                           &p->host_name};
+
+    return texts[i];
+}
+
+static size_t words_bytes(const struct agent *agent)
+{
+    struct profile profile = agent->profile;
+    size_t bytes = sizeof(struct record_words);
+
+    if (!is_managed(agent))
+        return 0;
+    for (size_t i = 0; i < WORD_TEXTS; i++)
+        bytes += text_at(&profile, i)->p ? LEN_BYTES + text_at(&profile, i)->len : 0;
+    return bytes;
+}
+
 static unsigned flags_of(const struct agent *agent)
 {
     return (agent->enabled ? RECORD_ENABLED : 0u) | (agent->registered ? RECORD_REGISTERED : 0u) |
            (agent->has_status ? RECORD_HAS_STATUS : 0u) |
            (agent->status_error.set ? RECORD_STATUS_ERROR : 0u) |
            (agent->effective_config.set ? RECORD_EFFECTIVE_CONFIG : 0u) |
-           (agent->row.unique_name ? RECORD_UNIQUE_NAME : 0u);
+           (agent->row.unique_name ? RECORD_UNIQUE_NAME : 0u) |
+           (agent->ephemeral ? RECORD_EPHEMERAL : 0u) | (is_managed(agent) ? RECORD_MANAGED : 0u);
 }
 
 static char *put_bytes(char *at, const void *bytes, size_t len)
@@ -70,9 +108,30 @@ static char *put_str(char *at, struct str s)
     return put_bytes(put_bytes(at, &len, LEN_BYTES), s.p, s.len);
 }
 
+static char *put_words(char *at, const struct agent *agent)
+{
+    struct profile profile = agent->profile;
+    struct record_words words = {
+        .cutoff_ms = profile.cutoff_ms,
+        .target_cpu = agent->target_cpu,
+        .sources_local = agent->sources_local,
+    };
+
+    for (size_t i = 0; i < WORD_TEXTS; i++) {
+        if (text_at(&profile, i)->p)
+            words.texts |= (uint8_t)(1u << i);
+    }
+    at = put_bytes(at, &words, sizeof(words));
+    for (size_t i = 0; i < WORD_TEXTS; i++) {
+        if (words.texts >> i & 1)
+            at = put_str(at, *text_at(&profile, i));
+    }
+    return at;
+}
+
 static size_t extras_bytes(const struct agent *agent)
 {
-    size_t bytes = 0;
+    size_t bytes = words_bytes(agent);
 
     for (size_t i = 0; i < agent->extra_count; i++)
         bytes += 2 * LEN_BYTES + agent->extras[i].key.len + agent->extras[i].value.len;
@@ -116,6 +175,8 @@ struct record_body *record_body_new(const struct agent *agent, const uint32_t *l
     at = put_bytes(at, row->space.p, row->space.len);
     for (size_t i = 0; i < agent->extra_count; i++)
         at = put_str(put_str(at, agent->extras[i].key), agent->extras[i].value);
+    if (is_managed(agent))
+        at = put_words(at, agent);
     assert((size_t)(at - (char *)body) == *bytes);
     return body;
 }
@@ -368,14 +429,30 @@ static const char *take_str(const char *at, struct arena *arena, struct str *out
     return at + LEN_BYTES + len;
 }
 
-static void copy_extras(const struct record *r, const char *at, struct arena *arena,
-                        struct agent *out)
+static const char *copy_extras(const struct record *r, const char *at, struct arena *arena,
+                               struct agent *out)
 {
     out->extra_count = r->body->extra_count;
     out->extras = arena_new_array(arena, struct label, out->extra_count);
     for (size_t i = 0; i < out->extra_count; i++) {
         at = take_str(at, arena, &out->extras[i].key);
         at = take_str(at, arena, &out->extras[i].value);
+    }
+    return at;
+}
+
+static void copy_words(const char *at, struct arena *arena, struct agent *out)
+{
+    struct record_words words;
+
+    memcpy(&words, at, sizeof(words));
+    at += sizeof(words);
+    out->profile.cutoff_ms = words.cutoff_ms;
+    out->target_cpu = words.target_cpu;
+    out->sources_local = words.sources_local;
+    for (size_t i = 0; i < WORD_TEXTS; i++) {
+        if (words.texts >> i & 1)
+            at = take_str(at, arena, text_at(&out->profile, i));
     }
 }
 
@@ -396,7 +473,9 @@ static void copy_rest(const struct record *r, struct arena *arena, struct agent 
     if (r->flags & RECORD_EFFECTIVE_CONFIG)
         at = copy_hash(at, &out->effective_config);
     out->row.space = arena_str(arena, str_make(at, r->body->space_len));
-    copy_extras(r, at + r->body->space_len, arena, out);
+    at = copy_extras(r, at + r->body->space_len, arena, out);
+    if (r->flags & RECORD_MANAGED)
+        copy_words(at, arena, out);
 }
 
 void record_copy(const struct attribute_index *x, const struct record *r, struct arena *arena,
@@ -427,6 +506,7 @@ void record_copy(const struct attribute_index *x, const struct record *r, struct
         .has_status = r->flags & RECORD_HAS_STATUS,
         .status = (enum agent_status)r->status,
         .status_us = tail.status_us,
+        .ephemeral = r->flags & RECORD_EPHEMERAL,
     };
     copy_rest(r, arena, out);
 }

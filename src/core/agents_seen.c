@@ -80,16 +80,14 @@ void agents_give_back_seen(struct agents *a, const struct agent_seen *seen, size
         struct shard *s;
         uint32_t record;
 
-        pthread_rwlock_rdlock(&a->lock);
         if (agents_lock_number(a, seen[i].id, &s, &record)) {
             shard_mark(s, record);
             pthread_mutex_unlock(&s->lock);
         }
-        pthread_rwlock_unlock(&a->lock);
     }
 }
 
-static int64_t inactive_at(int64_t inactive_us, int64_t seen_us, int64_t now_us, int64_t after_us)
+int64_t record_inactive_at(int64_t inactive_us, int64_t seen_us, int64_t now_us, int64_t after_us)
 {
     if (inactive_us)
         return inactive_us;
@@ -100,7 +98,7 @@ static int64_t inactive_at(int64_t inactive_us, int64_t seen_us, int64_t now_us,
 
 int64_t agent_inactive_at(const struct agent *agent, int64_t now_us, int64_t after_us)
 {
-    return inactive_at(agent->inactive_us, agent->row.last_seen_us, now_us, after_us);
+    return record_inactive_at(agent->inactive_us, agent->row.last_seen_us, now_us, after_us);
 }
 
 /* Calls fn for each record of a shard that is in use, with the shard's lock, which is let go of
@@ -159,6 +157,35 @@ void agents_silent(struct agents *a, struct arena *arena, int64_t before_us, siz
     *count = q.count;
 }
 
+struct expired {
+    int64_t before_us;
+    int64_t *numbers;
+    size_t count;
+    size_t limit;
+};
+
+static bool add_expired(void *arg, const struct record *r)
+{
+    struct expired *q = arg;
+
+    if (!(r->flags & RECORD_EPHEMERAL))
+        return true;
+    if ((r->seen_us ? r->seen_us : record_tail(r).created_us) < q->before_us)
+        q->numbers[q->count++] = r->id;
+    return q->count < q->limit;
+}
+
+size_t agents_expired(struct agents *a, int64_t before_us, int64_t *out, size_t limit)
+{
+    struct expired q = {.before_us = before_us, .numbers = out, .limit = limit};
+
+    for (size_t i = 0; limit > 0 && i < SHARD_COUNT; i++) {
+        if (!each_record(&a->shards[i], add_expired, &q))
+            break;
+    }
+    return q.count;
+}
+
 struct summing {
     struct agents_stats *out;
     int64_t now_us;
@@ -170,7 +197,7 @@ static bool add_sums(void *arg, const struct record *r)
     struct summing *sum = arg;
 
     sum->out->agents++;
-    if (r->seen_us && !inactive_at(r->inactive_us, r->seen_us, sum->now_us, sum->after_us))
+    if (r->seen_us && !record_inactive_at(r->inactive_us, r->seen_us, sum->now_us, sum->after_us))
         sum->out->active++;
     sum->out->by_status[r->status % COUNTOF(sum->out->by_status)]++;
     return true;
@@ -191,9 +218,11 @@ static void add_index(struct agents *a, struct agents_stats *out)
 {
     pthread_rwlock_rdlock(&a->lock);
     out->strings = attribute_index_count(&a->attributes);
-    out->memory_bytes += attribute_index_bytes(&a->attributes) + hash_index_bytes(&a->numbers) +
-                         posting_bytes(&a->all);
+    out->memory_bytes += attribute_index_bytes(&a->attributes) + posting_bytes(&a->all);
     pthread_rwlock_unlock(&a->lock);
+    pthread_mutex_lock(&a->order);
+    out->memory_bytes += number_index_bytes(&a->numbers);
+    pthread_mutex_unlock(&a->order);
     pthread_mutex_lock(&a->writer);
     out->memory_bytes += a->body_bytes;
     pthread_mutex_unlock(&a->writer);

@@ -19,6 +19,7 @@
 #define SUMO_SOURCE_BODY    (1u << 20)
 #define SUMO_LIST_ANSWER    (16u << 20)
 #define SUMO_PAGE_MAX       1000
+#define SUMO_DATA_BODY      (16u << 20) /* of agents */
 
 /* --- request.c: what requests say --- */
 
@@ -161,8 +162,9 @@ int sumo_ot_collectors_get(struct call *c, struct fail *f);
 int sumo_ot_collectors_update(struct call *c, struct fail *f);
 int sumo_ot_collectors_delete(struct call *c, struct fail *f);
 
-/* receiver.c: /receiver/v1/http/{code}, with {rest:path} for what OTLP appends (open; loop, moves),
- * and /api/v1/collector/{logs,metrics,traces} (SCOPE_BEAT) */
+/* receiver.c: the dialect of /receiver/v1/http/{code}; and /api/v1/collector/{logs,metrics,traces}
+ * (SCOPE_BEAT; loop, moves) */
+void sumo_receiver_table(struct sumologic_app *app, struct route_table *out);
 int sumo_receive(struct call *c, struct fail *f);
 int sumo_receive_agent(struct call *c, struct fail *f);
 

@@ -117,6 +117,30 @@ static const struct route management_routes[] = {
      .lane = LANE_WRITE,
      .handler = sumo_collectors_delete,
      .body_limit = SUMO_COLLECTOR_BODY},
+    {.name = "sumologic.agent.logs",
+     .path = "collector/logs",
+     .verbs = VERB(HTTP_POST),
+     .scope = SCOPE_BEAT,
+     .lane = LANE_LOOP,
+     .handler = sumo_receive_agent,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE,
+     .body_limit = SUMO_DATA_BODY},
+    {.name = "sumologic.agent.metrics",
+     .path = "collector/metrics",
+     .verbs = VERB(HTTP_POST),
+     .scope = SCOPE_BEAT,
+     .lane = LANE_LOOP,
+     .handler = sumo_receive_agent,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE,
+     .body_limit = SUMO_DATA_BODY},
+    {.name = "sumologic.agent.traces",
+     .path = "collector/traces",
+     .verbs = VERB(HTTP_POST),
+     .scope = SCOPE_BEAT,
+     .lane = LANE_LOOP,
+     .handler = sumo_receive_agent,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE,
+     .body_limit = SUMO_DATA_BODY},
 };
 
 const struct route_table *sumologic_tables(struct sumologic_app *app)
@@ -127,5 +151,6 @@ const struct route_table *sumologic_tables(struct sumologic_app *app)
         .count = COUNTOF(management_routes),
         .app = app,
     };
+    sumo_receiver_table(app, &app->tables[1]);
     return app->tables;
 }

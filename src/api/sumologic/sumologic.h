@@ -18,11 +18,14 @@ struct sumologic_settings {
     int64_t ephemeral_us; /* 12 h */
     struct upgrade_options upgrades;
     struct str public_url; /* "https://muster.lan:8443"; empty: what the request's Host says */
+    size_t receiver_body; /* bytes that one request may bring, packed or not */
 };
 
 /* Management, tokens, registration, receiver: each a dialect of its own where its errors have
  * another shape. */
-#define SUMOLOGIC_TABLES 1
+#define SUMOLOGIC_TABLES 2
+
+#define SUMOLOGIC_RECEIVER_ROUTES 8
 
 struct sumologic_app {
     struct store *store;
@@ -38,6 +41,7 @@ struct sumologic_app {
     struct route_table tables[SUMOLOGIC_TABLES]; /* ours */
 };
 
+    struct route receiver_routes[SUMOLOGIC_RECEIVER_ROUTES];
 /* For router_new(); they lie in the app. */
 const struct route_table *sumologic_tables(struct sumologic_app *app) RETURNS_NONNULL;
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a request that brings data says: its messages, and what they are labeled with. Pure; results
+ * live in the arena or are views of what was given. */
+#ifndef API_SUMOLOGIC_RECEIVED_H
+#define API_SUMOLOGIC_RECEIVED_H
+
+#include "core/rules.h"
+#include "net/http.h"
+
+/* Messages in a body: lines that are not empty, or all of it. */
+uint64_t received_count(struct str body, bool message_per_request);
+
+/* "host=...\nname=...\n": what the header fields say, then the query's parameters of the same
+ * names, then the defaults. Whatever names something first wins, but fields add up. `signal`
+ * ("logs") may be empty. */
+struct str received_metadata(struct arena *a, const struct http_req *req, struct str defaults,
+                             struct str signal);
+
+/* The message of a GET: its query, decoded, without the parameters that are metadata. */
+struct str received_query(struct arena *a, struct str query);
+
+/* Each message through the rules: what passes, in the order it came, and how many those are.
+ * INVALID_ARGUMENT "rules_need_text" for a type that is no text; RESOURCE_EXHAUSTED
+ * "body_too_large" for more than `max` bytes afterwards. */
+int received_filter(struct arena *a, const struct rules *r, bool message_per_request,
+                    struct str type, struct str body, size_t max, struct str *out,
+                    uint64_t *messages, struct fail *f) MUST_CHECK;
+
+#endif

@@ -16,10 +16,11 @@
 #include "core/source.h"
 
 #define SUMO_COLLECTOR_BODY (64u << 10)
+#define SUMO_HEARTBEAT_BODY (4u << 10) /* there is none; some clients send {} */
 #define SUMO_SOURCE_BODY    (1u << 20)
 #define SUMO_LIST_ANSWER    (16u << 20)
-#define SUMO_PAGE_MAX       1000
 #define SUMO_DATA_BODY      (16u << 20) /* of agents */
+#define SUMO_PAGE_MAX       1000
 
 /* --- request.c: what requests say --- */
 
@@ -144,11 +145,23 @@ int sumo_upgrades_collectors(struct call *c, struct fail *f);
 int sumo_upgrades_create(struct call *c, struct fail *f);
 int sumo_upgrades_get(struct call *c, struct fail *f);
 
-/* registration.c (SCOPE_ENROLL; worker, moves), heartbeat.c (SCOPE_BEAT; loop), metadata.c
- * (SCOPE_BEAT; worker, moves) */
+/* enrollment_routes.c: the dialect whose errors come as a list, and the routes from here to
+ * ot_collectors.c. */
+extern const struct dialect sumo_enrollment_dialect;
+
+#define SUMO_ENROLLMENT_ROUTES 22
+extern const struct route sumo_enrollment_routes[SUMO_ENROLLMENT_ROUTES];
+
+/* registration.c (open, it looks for SCOPE_ENROLL itself; loop, moves), heartbeat.c (SCOPE_BEAT;
+ * loop), metadata.c (SCOPE_BEAT; worker, moves) */
 int sumo_register(struct call *c, struct fail *f);
 int sumo_heartbeat(struct call *c, struct fail *f);
 int sumo_metadata(struct call *c, struct fail *f);
+
+/* heartbeat.c: the agent whose credential the caller has, and what is said when it is gone.
+ * UNAUTHENTICATED both. */
+int sumo_caller_agent(const struct call *c, int64_t *number, struct fail *f) MUST_CHECK;
+int sumo_agent_gone(struct fail *f);
 
 /* tokens.c. {token}: hex. Create and update: worker, moves; delete: write lane; reads: worker */
 int sumo_tokens_list(struct call *c, struct fail *f);

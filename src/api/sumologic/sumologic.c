@@ -152,5 +152,11 @@ const struct route_table *sumologic_tables(struct sumologic_app *app)
         .app = app,
     };
     sumo_receiver_table(app, &app->tables[1]);
+    app->tables[2] = (struct route_table){
+        .dialect = &sumo_enrollment_dialect,
+        .routes = sumo_enrollment_routes,
+        .count = SUMO_ENROLLMENT_ROUTES,
+        .app = app,
+    };
     return app->tables;
 }

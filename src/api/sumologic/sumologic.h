@@ -4,6 +4,7 @@
 #ifndef API_SUMOLOGIC_SUMOLOGIC_H
 #define API_SUMOLOGIC_SUMOLOGIC_H
 
+#include "api/sumologic/storm.h"
 #include "core/inlets.h"
 #include "core/key.h"
 #include "core/keyring.h"
@@ -17,13 +18,13 @@ struct sumologic_settings {
     int64_t alive_us;     /* 30 min */
     int64_t ephemeral_us; /* 12 h */
     struct upgrade_options upgrades;
+    size_t receiver_body;  /* bytes that one request may bring, packed or not */
     struct str public_url; /* "https://muster.lan:8443"; empty: what the request's Host says */
-    size_t receiver_body; /* bytes that one request may bring, packed or not */
 };
 
 /* Management, tokens, registration, receiver: each a dialect of its own where its errors have
  * another shape. */
-#define SUMOLOGIC_TABLES 2
+#define SUMOLOGIC_TABLES 3
 
 #define SUMOLOGIC_RECEIVER_ROUTES 8
 
@@ -34,14 +35,15 @@ struct sumologic_app {
     const struct master_key *master;
     struct inlets *inlets;
     struct spool *spool; /* NULL: nothing is received */
+    struct storm *storm; /* of failing registrations, see storm.h; NULL: they are not counted */
     struct clock *clock;
     struct metrics *metrics;
     const char *data_dir;
     struct sumologic_settings settings;
     struct route_table tables[SUMOLOGIC_TABLES]; /* ours */
+    struct route receiver_routes[SUMOLOGIC_RECEIVER_ROUTES];
 };
 
-    struct route receiver_routes[SUMOLOGIC_RECEIVER_ROUTES];
 /* For router_new(); they lie in the app. */
 const struct route_table *sumologic_tables(struct sumologic_app *app) RETURNS_NONNULL;
 

@@ -5,6 +5,7 @@ import pytest
 
 from fleet.client import Fleet
 from harness import Certificates, Server
+from sumo.client import Sumo
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,7 @@ def shared(tmp_path_factory, certificates):
     cert, key = certificates.server
     with Server(tmp_path_factory.mktemp("shared"), "--tls-cert", cert, "--tls-key", key,
                 "--h2-resets", "100", "--h2-continuations", "100",
+                "--rate-sumologic-key-per-minute", "0",
                 listen=("127.0.0.1:0", "tls://127.0.0.1:0")) as server:
         yield server
 
@@ -35,4 +37,11 @@ def server(tmp_path):
 def fleet(shared):
     """A tenant of the test's own on the shared server."""
     with Fleet(shared) as made:
+        yield made
+
+
+@pytest.fixture
+def sumo(shared):
+    """Same, as the collector management interface sees it."""
+    with Sumo(shared) as made:
         yield made

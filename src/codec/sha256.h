@@ -12,4 +12,11 @@
 
 void sha256(struct str s, uint8_t out[SHA256_LEN]);
 
+/* The same of what comes in pieces. Heap; sha256_end() frees, `out` may be NULL then. */
+struct sha256_stream;
+
+struct sha256_stream *sha256_begin(void) RETURNS_NONNULL;
+void sha256_add(struct sha256_stream *s, struct str piece);
+void sha256_end(struct sha256_stream **s, uint8_t out[SHA256_LEN]);
+
 #endif

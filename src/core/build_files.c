@@ -7,13 +7,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/heap.h"
 #include "base/id.h"
 #include "base/random.h"
 #include "codec/sha256.h"
@@ -236,31 +236,27 @@ int build_upload_drop(const char *data_dir, struct str id, struct fail *f)
 static int hash_file(int fd, const struct path *path, uint8_t out[SHA256_LEN], int64_t *bytes,
                      struct fail *f)
 {
-    EVP_MD_CTX *md = EVP_MD_CTX_new();
-    uint8_t *chunk = malloc(CHUNK_BYTES);
-    bool good = md && chunk && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
+    struct sha256_stream *hash = sha256_begin();
+    uint8_t *chunk = heap_alloc(CHUNK_BYTES);
     int64_t at = 0;
     int error = 0;
 
-    while (good && !error) {
+    for (;;) {
         ssize_t n = pread(fd, chunk, CHUNK_BYTES, at);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
-            error = errno;
-        if (n <= 0)
+        if (n <= 0) {
+            error = n < 0 ? errno : 0;
             break;
-        good = EVP_DigestUpdate(md, chunk, (size_t)n) == 1;
+        }
+        sha256_add(hash, str_make(chunk, (size_t)n));
         at += n;
     }
-    good = good && EVP_DigestFinal_ex(md, out, NULL) == 1;
-    EVP_MD_CTX_free(md);
+    sha256_end(&hash, out);
     free(chunk);
-    if (error)
-        return datafile_fail(f, error, "read", path->text);
     *bytes = at;
-    return good ? 0 : fail_set(f, CODE_INTERNAL, "the build cannot be hashed");
+    return error ? datafile_fail(f, error, "read", path->text) : 0;
 }
 
 /* The upload is what it should be, and on the disk. */

@@ -4,11 +4,13 @@
 #define API_ADMIN_ADMIN_INTERNAL_H
 
 #include "api/admin/admin.h"
+#include "codec/json.h"
 #include "codec/json_writer.h"
 #include "core/key.h"
 #include "core/tenant.h"
 
 #define ADMIN_BODY_BYTES 65536
+#define ADMIN_PART_BYTES (4u << 20) /* of an upload */
 
 /* --- admin.c --- */
 
@@ -29,6 +31,10 @@ int admin_query_names(const struct call *c, const char *const *names, struct fai
 int admin_query_limit(const struct call *c, size_t *out, struct fail *f) MUST_CHECK;
 
 /* --- key_json.c --- */
+
+/* An object with no members but those of the NULL-ended list. */
+int admin_object_read(struct arena *a, struct str body, const char *const *names,
+                      struct json_value **out, struct fail *f) MUST_CHECK;
 
 /* An instant as a member; null for 0. */
 void admin_put_time(struct json_writer *w, struct arena *a, struct str key, int64_t us);
@@ -63,6 +69,16 @@ int tenants_delete(struct call *c, struct fail *f);
 /* What POST /admin/v1/tenants carries: {"name":"..."}. */
 int tenant_request_read(struct arena *a, struct str body, struct str *name, struct fail *f)
     MUST_CHECK;
+
+int builds_list(struct call *c, struct fail *f);
+int builds_add(struct call *c, struct fail *f);
+int builds_remove(struct call *c, struct fail *f);
+int uploads_begin(struct call *c, struct fail *f);
+int uploads_write(struct call *c, struct fail *f);
+int uploads_drop(struct call *c, struct fail *f);
+
+int upgrades_list(struct call *c, struct fail *f);
+int upgrades_get(struct call *c, struct fail *f);
 
 int events_list(struct call *c, struct fail *f);
 

@@ -14,9 +14,8 @@ static int bad_field(struct fail *f, const char *field, const char *reason, cons
     return fail_field(f, "%s", field);
 }
 
-/* An object with no members but the named ones. */
-static int object_read(struct arena *a, struct str body, const char *const *names,
-                       struct json_value **out, struct fail *f)
+int admin_object_read(struct arena *a, struct str body, const char *const *names,
+                      struct json_value **out, struct fail *f)
 {
     struct json_value *object;
 
@@ -109,7 +108,7 @@ int key_request_read(struct arena *a, struct str body, int64_t now_us, struct ke
     const struct json_value *scopes = NULL;
     struct str role = {NULL, 0}, expires = {NULL, 0};
 
-    if (object_read(a, body, names, &object, f) < 0 ||
+    if (admin_object_read(a, body, names, &object, f) < 0 ||
         json_get_str(object, "tenant", &made.tenant, f) < 0 ||
         json_get_str(object, "label", &made.label, f) < 0 ||
         json_get_str(object, "role", &role, f) < 0 ||
@@ -132,7 +131,7 @@ int tenant_request_read(struct arena *a, struct str body, struct str *name, stru
     struct json_value *object = NULL;
     int rc;
 
-    if (object_read(a, body, names, &object, f) < 0)
+    if (admin_object_read(a, body, names, &object, f) < 0)
         return -1;
     rc = json_get_str(object, "name", name, f);
     if (rc == 0)

@@ -8,9 +8,12 @@
 
 #define READS  SCOPE_COLLECTORS_READ
 #define WRITES SCOPE_COLLECTORS_WRITE
-#define JSON   STR_INIT("application/json;charset=UTF-8")
-#define REALM  "Sumo Logic"
-#define TIDY   (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH)
+/* A source as it is stored, and what answers add to it. */
+#define SUMO_SOURCE_ANSWER ((size_t)SUMO_SOURCE_BODY + 65536)
+
+#define JSON  STR_INIT("application/json;charset=UTF-8")
+#define REALM "Sumo Logic"
+#define TIDY  (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH)
 
 /* --- management: collectors, sources, upgrades --- */
 
@@ -117,6 +120,47 @@ static const struct route management_routes[] = {
      .lane = LANE_WRITE,
      .handler = sumo_collectors_delete,
      .body_limit = SUMO_COLLECTOR_BODY},
+    {.name = "sumologic.sources.list",
+     .path = "collectors/{id}/sources",
+     .verbs = GET_VERB,
+     .scope = READS,
+     .lane = LANE_WORKER,
+     .handler = sumo_sources_list,
+     .body_limit = SUMO_SOURCE_BODY,
+     .answer_limit = SUMO_LIST_ANSWER},
+    {.name = "sumologic.sources.create",
+     .path = "collectors/{id}/sources",
+     .verbs = VERB(HTTP_POST),
+     .scope = WRITES,
+     .lane = LANE_WORKER,
+     .handler = sumo_sources_create,
+     .flags = ROUTE_MOVES,
+     .body_limit = SUMO_SOURCE_BODY,
+     .answer_limit = SUMO_SOURCE_ANSWER},
+    {.name = "sumologic.sources.get",
+     .path = "collectors/{id}/sources/{source}",
+     .verbs = GET_VERB,
+     .scope = READS,
+     .lane = LANE_WORKER,
+     .handler = sumo_sources_get,
+     .body_limit = SUMO_SOURCE_BODY,
+     .answer_limit = SUMO_SOURCE_ANSWER},
+    {.name = "sumologic.sources.update",
+     .path = "collectors/{id}/sources/{source}",
+     .verbs = VERB(HTTP_PUT),
+     .scope = WRITES,
+     .lane = LANE_WORKER,
+     .handler = sumo_sources_update,
+     .flags = ROUTE_MOVES,
+     .body_limit = SUMO_SOURCE_BODY,
+     .answer_limit = SUMO_SOURCE_ANSWER},
+    {.name = "sumologic.sources.delete",
+     .path = "collectors/{id}/sources/{source}",
+     .verbs = VERB(HTTP_DELETE),
+     .scope = WRITES,
+     .lane = LANE_WRITE,
+     .handler = sumo_sources_delete,
+     .body_limit = SUMO_SOURCE_BODY},
     {.name = "sumologic.agent.logs",
      .path = "collector/logs",
      .verbs = VERB(HTTP_POST),

@@ -367,7 +367,8 @@ int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *b
         return -1;
     if (a.effective_config.set && store_text_drop(tx, tenant, a.effective_config.hash, f) < 0)
         return -1;
-    if (collector_remove(tx, by, &a.row, "agent.deleted", f) < 0)
+    if (registry_drop(r, tx, tenant, a.row.id, f) < 0 ||
+        collector_remove(tx, by, &a.row, "agent.deleted", f) < 0)
         return -1;
     registry_agent_deleted(r, tx, tenant, a.row.ext_id);
     return 0;

@@ -167,6 +167,7 @@ int agent_get(struct store_tx *tx, uint64_t tenant, struct str id, struct agent 
 int agent_update(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,
                  struct fail *f) MUST_CHECK;
 
+/* With its texts and sources, and with what hangs on it elsewhere: see registry_on_delete(). */
 int agent_delete(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                  struct str id, struct fail *f) MUST_CHECK;
 

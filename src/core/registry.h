@@ -52,6 +52,17 @@ void registry_pipeline_deleted(struct registry *r, struct store_tx *tx, uint64_t
                                int64_t id);
 void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant);
 
+/* What hangs on an agent and is not part of its row (credentials, upgrades, inlets) goes with it:
+ * fn is called inside of each transaction that deletes one, whoever does it. One at most; before
+ * the first request. */
+typedef int (*registry_drop_fn)(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number,
+                                struct fail *f);
+void registry_on_delete(struct registry *r, registry_drop_fn fn, void *arg);
+
+/* For agent_delete(). r NULL: nothing hangs on anything. */
+int registry_drop(struct registry *r, struct store_tx *tx, uint64_t tenant, int64_t number,
+                  struct fail *f) MUST_CHECK;
+
 /* Told of every agent that was changed or deleted, on the write lane, after the commit: must not
  * block. */
 struct registry_watcher {
@@ -73,5 +84,9 @@ int registry_flush_seen(struct registry *r, struct fail *f) MUST_CHECK;
 
 /* Deletes agents that were last seen before then; how many in *gone. */
 int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f) MUST_CHECK;
+
+/* Same, of those that are ephemeral; one that was never seen counts from when it was made. */
+int registry_expire_ephemeral(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
+    MUST_CHECK;
 
 #endif

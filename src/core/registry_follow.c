@@ -100,6 +100,18 @@ void registry_agent_deleted(struct registry *r, struct store_tx *tx, uint64_t te
     store_on_commit(tx, apply_agent_deletion, d);
 }
 
+void registry_on_delete(struct registry *r, registry_drop_fn fn, void *arg)
+{
+    r->drop = fn;
+    r->drop_arg = arg;
+}
+
+int registry_drop(struct registry *r, struct store_tx *tx, uint64_t tenant, int64_t number,
+                  struct fail *f)
+{
+    return r && r->drop ? r->drop(r->drop_arg, tx, tenant, number, f) : 0;
+}
+
 /* The changes of one job, which nobody may see in parts. */
 struct pipeline_change_node {
     struct pipeline_change_node *next;

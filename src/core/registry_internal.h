@@ -25,6 +25,8 @@ struct registry {
     struct word inactive_after_us;
     struct realms *realms;
     struct registry_metrics metrics;
+    registry_drop_fn drop; /* NULL: nothing hangs on agents */
+    void *drop_arg;
 
     pthread_mutex_t watch_lock; /* guards the watchers, also while they are told */
     struct registry_watcher *watchers;

@@ -81,29 +81,33 @@ int registry_flush_seen(struct registry *r, struct fail *f)
 struct expiry {
     struct registry *registry;
     struct realm *realm;
+    bool ephemeral; /* only those */
     int64_t before_us;
-    const struct str *ids;
+    struct str *ids;
     size_t count;
     size_t gone;
 };
 
 /* Memory knows of polls that are not in the store yet, and of those that came since the ids were
  * gathered. */
-static bool is_silent(struct expiry *e, struct arena *a, struct str id)
+static bool is_due(const struct expiry *e, struct arena *a, struct str id)
 {
     struct agent agent = {0};
 
-    return agents_get(e->realm->agents, a, id, &agent) &&
-           MAX(agent.row.last_seen_us, agent.row.created_us) < e->before_us;
+    if (!agents_get(e->realm->agents, a, id, &agent))
+        return false;
+    if (e->ephemeral && !agent.ephemeral)
+        return false;
+    return MAX(agent.row.last_seen_us, agent.row.created_us) < e->before_us;
 }
 
-static int delete_silent(struct store_tx *tx, void *arg, struct fail *f)
+static int delete_due(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct expiry *e = arg;
 
     e->gone = 0; /* the job may run twice */
     for (size_t i = 0; i < e->count; i++) {
-        if (!is_silent(e, store_tx_arena(tx), e->ids[i]))
+        if (!is_due(e, store_tx_arena(tx), e->ids[i]))
             continue;
         if (agent_delete(tx, e->registry, NULL, e->realm->tenant, e->ids[i], f) == 0)
             e->gone++;
@@ -113,40 +117,65 @@ static int delete_silent(struct store_tx *tx, void *arg, struct fail *f)
     return 0;
 }
 
+static void gather_ephemeral(struct expiry *e, struct arena *a)
+{
+    int64_t numbers[EXPIRED_A_JOB];
+    size_t count = agents_expired(e->realm->agents, e->before_us, numbers, COUNTOF(numbers));
+
+    e->ids = arena_new_array(a, struct str, count);
+    for (size_t i = 0; i < count; i++) {
+        struct agent agent = {0};
+
+        if (agents_get_numbered(e->realm->agents, a, numbers[i], &agent))
+            e->ids[e->count++] = agent.row.ext_id;
+    }
+}
+
 /* One job's worth. */
-static int expire_some(struct registry *r, struct realm *realm, int64_t before_us, size_t *gone,
-                       struct fail *f)
+static int expire_some(struct expiry *e, struct fail *f)
 {
     struct arena *a = arena_new(4096);
-    struct expiry e = {.registry = r, .realm = realm, .before_us = before_us};
     struct arena *job = arena_new(4096);
-    struct str *ids = NULL;
     int result = 0;
 
-    agents_silent(realm->agents, a, before_us, EXPIRED_A_JOB, &ids, &e.count);
-    e.ids = ids;
-    if (e.count > 0)
-        result = store_write(r->store, job, delete_silent, &e, f);
-    *gone = result == 0 ? e.gone : 0;
+    e->count = 0;
+    e->gone = 0;
+    if (e->ephemeral)
+        gather_ephemeral(e, a);
+    else
+        agents_silent(e->realm->agents, a, e->before_us, EXPIRED_A_JOB, &e->ids, &e->count);
+    if (e->count > 0)
+        result = store_write(e->registry->store, job, delete_due, e, f);
     arena_free(&job);
     arena_free(&a);
     return result;
 }
 
-int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
+static int expire_all(struct registry *r, bool ephemeral, int64_t before_us, size_t *gone,
+                      struct fail *f)
 {
     struct realm *realm = NULL;
     size_t total = 0;
 
     for (uint64_t after = 0; realms_next(r->realms, after, &realm); after = realm->tenant) {
-        size_t some;
+        struct expiry e = {r, realm, ephemeral, before_us, .gone = 0};
 
         do {
-            if (expire_some(r, realm, before_us, &some, f) < 0)
+            if (expire_some(&e, f) < 0)
                 return -1;
-            total += some;
-        } while (some > 0);
+            total += e.gone;
+        } while (e.gone > 0);
     }
     *gone = total;
     return 0;
+}
+
+int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
+{
+    return expire_all(r, false, before_us, gone, f);
+}
+
+int registry_expire_ephemeral(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
+{
+    return expire_all(r, true, before_us, gone, f);
 }

@@ -17,10 +17,11 @@ struct housekeeping {
     struct registry *registry;
     const struct clock *clock;
 
-    pthread_mutex_t lock; /* guards the three below: the main thread sets, the scheduler reads */
+    pthread_mutex_t lock; /* guards the four below: the main thread sets, the scheduler reads */
     int64_t events_us;
     int64_t tasks_us;
     int64_t agents_us;
+    int64_t ephemeral_us;
 };
 
 typedef int (*prune_fn)(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
@@ -66,6 +67,13 @@ void housekeeping_expire(struct housekeeping *h, int64_t agents_us)
 {
     pthread_mutex_lock(&h->lock);
     h->agents_us = agents_us;
+    pthread_mutex_unlock(&h->lock);
+}
+
+void housekeeping_expire_ephemeral(struct housekeeping *h, int64_t agents_us)
+{
+    pthread_mutex_lock(&h->lock);
+    h->ephemeral_us = agents_us;
     pthread_mutex_unlock(&h->lock);
 }
 
@@ -138,11 +146,25 @@ static int expire_agents(void *arg, struct fail *f)
     return registry_expire(h->registry, clock_wall_us(h->clock) - after_us, &gone, f);
 }
 
+static int expire_ephemeral(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+    size_t gone;
+
+    pthread_mutex_lock(&h->lock);
+    int64_t after_us = h->ephemeral_us;
+    pthread_mutex_unlock(&h->lock);
+    if (after_us == 0)
+        return 0;
+    return registry_expire_ephemeral(h->registry, clock_wall_us(h->clock) - after_us, &gone, f);
+}
+
 void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us,
                            int64_t seen_us)
 {
     scheduler_every(s, "agents.seen", seen_us, flush_agents, h);
     scheduler_every(s, "agents.expire", seen_us, expire_agents, h);
+    scheduler_every(s, "agents.ephemeral", seen_us, expire_ephemeral, h);
     scheduler_every(s, "keys.last_used", last_used_us, flush_keys, h);
     scheduler_every(s, "events.prune", PRUNE_PERIOD_US, prune_events, h);
     scheduler_every(s, "tasks.prune", PRUNE_PERIOD_US, prune_tasks, h);

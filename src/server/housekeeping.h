@@ -27,6 +27,9 @@ void housekeeping_keep(struct housekeeping *h, int64_t events_us, int64_t tasks_
 /* After which silence agents are forgotten, from the next run on; 0: never. Any thread. */
 void housekeeping_expire(struct housekeeping *h, int64_t agents_us);
 
+/* Same, of ephemeral ones. */
+void housekeeping_expire_ephemeral(struct housekeeping *h, int64_t agents_us);
+
 /* How often to write down what is only in memory: when keys were used, when agents were seen.
  * Before scheduler_start(). */
 void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us,

@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "base/slot.h"
 #include "codec/json_writer.h"
+#include "core/belongings.h"
 #include "core/bootstrap.h"
 #include "core/datafile.h"
 #include "core/registry.h"
@@ -32,7 +33,8 @@
 #include "server/process_metrics.h"
 #include "store/store_open.h"
 
-#define CLAIM_LIMIT ((size_t)64)
+#define CLAIM_LIMIT   ((size_t)64)
+#define SINK_GRACE_US INT64_C(2000000) /* for the delivery that runs */
 
 /* The dialects that serve RPC methods. */
 enum {
@@ -62,6 +64,9 @@ struct server {
     struct fleet_app fleet;
     struct native *native;
     struct inlets *inlets;
+    struct spool *spool;
+    struct sinks *sinks;
+    struct belongings belongings;
     struct sumologic_app sumologic;
     const struct rpc_table *rpc[RPC_TABLE_COUNT];
     struct catalog *catalog;
@@ -189,16 +194,51 @@ static int open_registry(struct server *s, struct fail *f)
 
 /* ---- Sources that take data ---- */
 
+static int open_spool(struct server *s, struct fail *f)
+{
+    const struct config *c = s->config;
+    const struct spool_options o = {
+        .data_dir = s->data_dir,
+        .clock = s->host.clock,
+        .log = s->host.log,
+        .metrics = s->metrics,
+        .segment_bytes = c->spool_segment_bytes,
+        .total_bytes = c->spool_total_bytes,
+        .queue_bytes = (size_t)c->spool_queue_bytes,
+        .sync = true,
+        .fatal = on_fatal,
+        .fatal_arg = s,
+    };
+
+    return spool_open(&o, &s->spool, f);
+}
+
+static int start_sinks(struct server *s, struct fail *f)
+{
+    struct sinks_options o = {
+        .spool = s->spool,
+        .host = {.data_dir = s->data_dir, .client = s->client, .log = s->host.log},
+        .clock = s->host.clock,
+        .metrics = s->metrics,
+    };
+
+    return apply_sinks(s->config, s->arena, &o, f) < 0 ? -1 : sinks_start(&o, &s->sinks, f);
+}
+
 static int open_sumologic(struct server *s, struct fail *f)
 {
-    (void)f;
     s->inlets = inlets_new();
+    if (open_spool(s, f) < 0)
+        return -1;
+    s->belongings = (struct belongings){.keyring = s->ring, .inlets = s->inlets};
+    registry_on_delete(s->registry, belongings_drop, &s->belongings);
     s->sumologic = (struct sumologic_app){
         .store = s->store,
         .registry = s->registry,
         .keyring = s->ring,
         .master = &s->master,
         .inlets = s->inlets,
+        .spool = s->spool,
         .clock = s->host.clock,
         .metrics = s->metrics,
         .data_dir = s->data_dir,
@@ -424,6 +464,7 @@ static int start_scheduler(struct server *s, struct fail *f)
     s->housekeeping = housekeeping_new(s->store, s->ring, s->registry, s->host.clock);
     housekeeping_keep(s->housekeeping, c->events_keep_us, c->tasks_keep_us);
     housekeeping_expire(s->housekeeping, c->agents_expire_after_us);
+    housekeeping_expire_ephemeral(s->housekeeping, c->sumologic_ephemeral_after_us);
     s->scheduler = scheduler_new(&o);
     housekeeping_register(s->housekeeping, s->scheduler, c->store_last_used_interval_us,
                           c->agents_seen_interval_us);
@@ -499,7 +540,7 @@ static enum exit_code start(struct server *s, struct fail *f)
     if (open_store(s, f) < 0 || open_domain(s, f) < 0 || open_registry(s, f) < 0 ||
         open_sumologic(s, f) < 0)
         return data_code(f);
-    if (open_client(s, f) < 0 || open_dispatch(s, f) < 0)
+    if (open_client(s, f) < 0 || start_sinks(s, f) < 0 || open_dispatch(s, f) < 0)
         return exit_reason_code(f);
     if (open_httpd(s, f) < 0)
         return EXIT_CODE_LISTEN;
@@ -628,6 +669,8 @@ void server_free(struct server **server)
     flush_keys(s);
     flush_agents(s);
     store_close(&s->store);
+    sinks_stop(&s->sinks, clock_mono_us(s->host.clock) + SINK_GRACE_US);
+    spool_close(&s->spool);
     httpd_free(&s->httpd);
     heartbeat_free(&s->heartbeat);
     if (s->has_endpoints) {

@@ -151,13 +151,16 @@ void apply_sumologic(const struct config *c, struct arena *a, struct sumologic_s
     *out = (struct sumologic_settings){
         .alive_us = c->sumologic_alive_after_us,
         .ephemeral_us = c->sumologic_ephemeral_after_us,
+        .receiver_body = (size_t)c->receiver_max_body,
         .upgrades =
             {
                 .timeout_us = c->sumologic_upgrade_timeout_us,
                 .alive_us = c->sumologic_alive_after_us,
             },
+        .storm = storm_defaults(),
         .public_url = arena_str(a, str_of(c->sumologic_public_url)),
     };
+    out->storm.failures = (uint32_t)c->sumologic_failed_registrations;
 }
 
 void apply_pipelines(const struct config *c, struct pipelines_options *out)

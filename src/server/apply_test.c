@@ -205,12 +205,15 @@ static void sumo_logic_periods_are_as_configured(void **state)
     apply_sumologic(load(state,
                          "sumologic.alive_after = 1m\nsumologic.ephemeral_after = 2h\n"
                          "sumologic.upgrade_timeout = 3m\n"
-                         "sumologic.public_url = https://muster.lan:8443\n"),
+                         "sumologic.public_url = https://muster.lan:8443\n"
+                         "sumologic.failed_registrations_per_minute = 3\n"),
                     a, &settings);
     assert_int_equal(settings.alive_us, INT64_C(60) * 1000000);
     assert_int_equal(settings.ephemeral_us, INT64_C(7200) * 1000000);
     assert_int_equal(settings.upgrades.timeout_us, INT64_C(180) * 1000000);
     assert_int_equal(settings.upgrades.alive_us, settings.alive_us);
+    assert_int_equal(settings.storm.failures, 3);
+    assert_int_equal(settings.storm.period_ms, 60000);
     assert_true(str_eq(settings.public_url, STR("https://muster.lan:8443")));
     arena_free(&a);
 }

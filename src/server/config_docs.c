@@ -24,6 +24,8 @@ static const struct {
     {"agents.", "Agents"},
     {"fleet.", "Fleet Management"},
     {"sumologic.", "Sumo Logic"},
+    {"receiver.", "Receiver"},
+    {"spool.", "Spool"},
     {"sink.", "Sinks"},
     {"rate.", "Rates"},
     {"metrics.", "Metrics"},

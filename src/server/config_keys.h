@@ -209,9 +209,26 @@ TIME_KEY(sumologic_ephemeral_after_us, "sumologic.ephemeral_after", "12h", SEC, 
 TIME_KEY(sumologic_upgrade_timeout_us, "sumologic.upgrade_timeout", "30m", SEC, 30 * DAY, FIXED,
     "How long an upgrade may take from its request until the collector says that it runs the "
     "version; later it has failed.")
+INT_KEY(sumologic_failed_registrations, "sumologic.failed_registrations_per_minute", "10", 0,
+    1000000, FIXED,
+    "Registrations from one address that may fail in a minute before more of them are answered with "
+    "429, which makes a collector whose credential and token are both dead pause between its "
+    "attempts. Those that succeed are not counted. 0: any number.")
 TEXT_KEY(sumologic_public_url, "sumologic.public_url", "", FIXED,
     "How clients reach this server, as \"https://muster.example:8443\": the beginning of the URLs "
     "that sources take data by. Empty: the address that the request was sent to.")
+
+SIZE_KEY(receiver_max_body, "receiver.max_body", "16MiB", KIB, 128 * MIB, FIXED,
+    "The most data that one request may bring to a source, packed or not; more is answered with "
+    "413.")
+SIZE_KEY(spool_segment_bytes, "spool.segment_bytes", "64MiB", 64 * KIB, 4 * GIB, FIXED,
+    "Received data waits for its sinks in files of this size, which are deleted as a whole. At most "
+    "a quarter of spool.total_bytes.")
+SIZE_KEY(spool_total_bytes, "spool.total_bytes", "4GiB", MIB, 1024 * GIB, FIXED,
+    "What all of these files may take up. When the sinks cannot keep up and it is reached, senders "
+    "are answered with 429 until there is room again.")
+SIZE_KEY(spool_queue_bytes, "spool.queue_bytes", "64MiB", MIB, 16 * GIB, FIXED,
+    "Received data in memory that waits for the disk; more is answered with 503.")
 
 LIST_KEY(sink_targets, "sink.targets", "received=file:received.ndjson", 64, FIXED,
     "Where received data goes, each as NAME=TARGET: file:PATH (JSON lines; a path that is not "

@@ -244,7 +244,8 @@ static int open_sumologic(struct server *s, struct fail *f)
         .data_dir = s->data_dir,
     };
     apply_sumologic(s->config, s->arena, &s->sumologic.settings);
-    return 0;
+    s->sumologic.storm = storm_new(s->host.clock, &s->sumologic.settings.storm, f);
+    return s->sumologic.storm ? 0 : -1;
 }
 
 /* ---- What the admin interface asks of us ---- */
@@ -689,6 +690,7 @@ void server_free(struct server **server)
     http_client_free(&s->client);
     tls_free(&s->tls);
     native_free(&s->native);
+    storm_free(&s->sumologic.storm);
     inlets_free(&s->inlets);
     registry_free(&s->registry);
     keyring_free(&s->ring);

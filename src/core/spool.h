@@ -80,7 +80,8 @@ int spool_commit(struct spool_cursor *c, struct fail *f) MUST_CHECK;
 void spool_wait(struct spool_cursor *c, int64_t until_us);
 void spool_wake(struct spool *s);
 
-/* Cursors of sinks that are configured no more are forgotten, so that they hold nothing back. */
+/* Cursors of sinks that are configured no more are forgotten, so that they hold nothing back. Where
+ * that leaves none, nobody waits for the data: it goes with its segment. */
 int spool_forget_others(struct spool *s, const char *const *names, size_t count, struct fail *f)
     MUST_CHECK;
 

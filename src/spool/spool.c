@@ -40,10 +40,11 @@ void spool_add_segment(struct spool *s, struct spool_segment segment)
 
 /* --- letting go --- */
 
-/* The first record that a cursor still needs; all of them when there is no cursor. Locked. */
+/* The first record that a cursor still needs. Without one, all are kept until it was said that there
+ * is to be none. Locked. */
 static uint64_t lowest_needed(const struct spool *s)
 {
-    uint64_t lowest = s->marks ? UINT64_MAX : 0;
+    uint64_t lowest = s->marks || s->unwanted ? s->next_seq : 0;
 
     for (const struct spool_mark *m = s->marks; m; m = m->next)
         lowest = MIN(lowest, m->seq);

@@ -442,6 +442,9 @@ int spool_forget_others(struct spool *s, const char *const *names, size_t count,
     struct spool_mark *m;
     bool any = false;
 
+    pthread_mutex_lock(&s->lock);
+    s->unwanted = count == 0;
+    pthread_mutex_unlock(&s->lock);
     while ((m = take_other(s, names, count))) {
         char file[SPOOL_NAME_MAX + 16];
         char path[SPOOL_PATH_MAX];
@@ -456,8 +459,6 @@ int spool_forget_others(struct spool *s, const char *const *names, size_t count,
         if (unlink(path) < 0 && errno != ENOENT)
             return datafile_fail(f, errno, "delete", path);
     }
-    if (!any)
-        return 0;
     spool_trim(s);
-    return datafile_sync_dir(s->dir, f);
+    return !any ? 0 : datafile_sync_dir(s->dir, f);
 }

@@ -128,6 +128,7 @@ static int segment_begin(struct spool *s, bool *synced)
     pthread_mutex_lock(&s->lock);
     spool_add_segment(s, (struct spool_segment){h.first_seq, SEGMENT_HEADER_LEN});
     pthread_mutex_unlock(&s->lock);
+    spool_trim(s);
     return 0;
 }
 
@@ -361,10 +362,8 @@ void *spool_writer_main(void *spool)
     while (true) {
         if (!list)
             list = queue_take(&s->queue);
-        if (take_rotate(s)) {
+        if (take_rotate(s))
             run_batch(s, true);
-            spool_trim(s);
-        }
         if (list) {
             run_batch(s, fill(s, &list));
             continue;

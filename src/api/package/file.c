@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files of the catalogue, by their hash: whole, or one range for a fetch that broke off. */
+#include "api/package/package_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/id.h"
+#include "core/build.h"
+
+/* --- ranges --- */
+
+/* Decimal digits only; what is too large for 64 bits is as large as can be. */
+static bool parse_offset(struct str text, int64_t *out)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    if (text.len == 0)
+        return false;
+    if (str_to_i64(text, out) < 0)
+        *out = INT64_MAX;
+    return true;
+}
+
+enum range_verdict range_parse(struct str field, int64_t size, struct byte_range *out)
+{
+    struct str first_text, last_text = str_trim(field);
+    int64_t first = 0, last = INT64_MAX;
+
+    if (!str_starts_with(last_text, STR("bytes=")))
+        return RANGE_NONE;
+    last_text = str_skip(last_text, 6);
+    if (str_index(last_text, '-') < 0 || str_index(last_text, ',') >= 0)
+        return RANGE_NONE;
+    first_text = str_trim(str_cut(&last_text, '-'));
+    last_text = str_trim(last_text);
+    if (last_text.len > 0 && !parse_offset(last_text, &last))
+        return RANGE_NONE;
+    if (first_text.len == 0) {
+        if (last_text.len == 0)
+            return RANGE_NONE;
+        first = last >= size ? 0 : size - last;
+        last = last == 0 ? -1 : INT64_MAX;
+    } else if (!parse_offset(first_text, &first) || first > last) {
+        return RANGE_NONE;
+    }
+    if (first >= size || last < first)
+        return RANGE_OUTSIDE;
+    *out = (struct byte_range){.first = first, .count = MIN(last, size - 1) - first + 1};
+    return RANGE_GOOD;
+}
+
+/* --- bytes of the answer --- */
+
+struct file_source {
+    struct http_source source;
+    int fd;
+    struct byte_range left;
+};
+
+/* On the loop. The kernel was asked to read ahead when the file was opened. */
+static ptrdiff_t file_read(struct http_source *s, uint8_t *out, size_t cap)
+{
+    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
+    size_t want = MIN(cap, (size_t)fs->left.count);
+    ssize_t n;
+
+    if (want == 0)
+        return 0;
+    do {
+        n = pread(fs->fd, out, want, fs->left.first);
+    } while (n == -1 && errno == EINTR);
+    if (n <= 0)
+        return HTTP_BROKEN;
+    fs->left.first += n;
+    fs->left.count -= n;
+    return n;
+}
+
+static void file_close(struct http_source *s)
+{
+    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
+
+    close(fs->fd);
+    fs->fd = -1;
+}
+
+static const struct http_source_ops file_ops = {.read = file_read, .close = file_close};
+
+static int send_range(struct call *c, const struct build *b, struct byte_range range,
+                      struct fail *f)
+{
+    struct file_source *fs = arena_new_type(c->arena, struct file_source);
+    int fd = -1;
+
+    if (build_file_open(package_app_of(c)->data_dir, b->sha256, &fd, f) < 0)
+        return -1;
+    IGNORE(posix_fadvise(fd, range.first, range.count, POSIX_FADV_WILLNEED));
+    *fs = (struct file_source){.source = {.ops = &file_ops}, .fd = fd, .left = range};
+    c->x->resp.source = &fs->source;
+    c->x->resp.source_length = range.count;
+    return 0;
+}
+
+/* --- GET --- */
+
+static int may_fetch(const struct call *c, struct fail *f)
+{
+    const uint32_t any =
+        (uint32_t)SCOPE_BEAT | (uint32_t)SCOPE_AGENT | (uint32_t)SCOPE_COLLECTORS_READ;
+
+    if ((c->caller->scopes & any) != 0)
+        return 0;
+    return fail_reason(f, CODE_PERMISSION_DENIED, "scope_missing", "the key may not fetch builds");
+}
+
+static int no_such_build(struct fail *f)
+{
+    return fail_reason(f, CODE_NOT_FOUND, "no_such_build", "there is no such build");
+}
+
+static int find_build(const struct call *c, struct build *out, struct fail *f)
+{
+    uint8_t hash[sizeof(out->sha256)];
+    struct build *all = NULL;
+    struct store_tx *tx = NULL;
+    size_t count = 0;
+
+    if (hex_parse(call_param(c, STR("sha256")), hash, sizeof(hash)) < 0)
+        return no_such_build(f);
+    if (store_read_open(package_app_of(c)->store, c->arena, &tx, f) < 0)
+        return -1;
+
+    int rc = build_list(tx, &all, &count, f);
+
+    store_read_close(&tx);
+    if (rc < 0)
+        return -1;
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(all[i].sha256, hash, sizeof(hash)) == 0) {
+            *out = all[i];
+            return 0;
+        }
+    }
+    return no_such_build(f);
+}
+
+int package_file(struct call *c, struct fail *f)
+{
+    const struct http_req *req = &c->x->req;
+    struct byte_range range = {0};
+    struct build b = {0};
+    char hex[2 * sizeof(b.sha256)];
+
+    if (may_fetch(c, f) < 0 || find_build(c, &b, f) < 0)
+        return -1;
+    hex_print(b.sha256, sizeof(b.sha256), hex);
+
+    struct str tag = arena_printf(c->arena, "\"%.*s\"", (int)sizeof(hex), hex);
+    struct str condition = http_req_field(req, STR("if-range"));
+
+    http_resp_add(c->x, STR("etag"), tag);
+    http_resp_add(c->x, STR("accept-ranges"), STR("bytes"));
+    c->content_type = STR("application/octet-stream");
+    if (str_eq(str_trim(http_req_field(req, STR("if-none-match"))), tag)) {
+        c->status = 304;
+        return 0;
+    }
+    range.count = b.bytes;
+    if (condition.len == 0 || str_eq(str_trim(condition), tag)) {
+        switch (range_parse(http_req_field(req, STR("range")), b.bytes, &range)) {
+        case RANGE_NONE: break;
+        case RANGE_OUTSIDE:
+            c->status = 416;
+            http_resp_add(c->x, STR("content-range"),
+                          arena_printf(c->arena, "bytes */%lld", (long long)b.bytes));
+            return 0;
+        case RANGE_GOOD:
+            c->status = 206;
+            http_resp_add(c->x, STR("content-range"),
+                          arena_printf(c->arena, "bytes %lld-%lld/%lld", (long long)range.first,
+                                       (long long)(range.first + range.count - 1),
+                                       (long long)b.bytes));
+            break;
+        }
+    }
+    return send_range(c, &b, range, f);
+}

@@ -257,8 +257,8 @@ enum exit_code client_failed(struct client *c, CURLcode result, const char *erro
     }
 }
 
-/* {"error":{"message":...,"field":...,"request_id":...}}, Connect's {"code":...,"message":...}, or
- * anything else. */
+/* {"error":{"message":...,"field":...,"request_id":...}}, {"code":...,"message":...} of Connect and
+ * others, {"errors":[{"code":...,"message":...}]}, or anything else. */
 enum exit_code client_refused(struct client *c, long status, struct str body)
 {
     struct cli *cli = c->cli;
@@ -271,6 +271,8 @@ enum exit_code client_refused(struct client *c, long status, struct str body)
         json_get_object(root, "error", &error, &f) != 1 &&
         json_get_str(root, "code", &code, &f) == 1)
         error = root;
+    if (!error && json_get_array(root, "errors", &error, &f) == 1)
+        error = error->first;
     if (json_get_str(error, "message", &message, &f) != 1)
         return cli_fail(cli, client_status_code(status),
                         "%s answered with status %ld and no explanation; is it a Muster server?",
@@ -302,8 +304,24 @@ void client_put_body(struct client *c, const char *method, struct str body)
     }
 }
 
+/* What a call may want beyond the usual. */
+struct call_ways {
+    bool absence_is_fine;
+    struct str if_match; /* a tag; empty: none */
+    struct str *tag;     /* of the answer */
+};
+
+static struct str answer_tag(struct client *c)
+{
+    struct curl_header *field;
+
+    if (curl_easy_header(c->curl, "ETag", 0, CURLH_HEADER, -1, &field) != CURLHE_OK)
+        return STR("");
+    return arena_str(c->cli->arena, str_of(field->value));
+}
+
 static enum exit_code call(struct client *c, const char *method, struct str path, struct str body,
-                           bool absence_is_fine, struct json_value **answer)
+                           const struct call_ways *ways, struct json_value **answer)
 {
     static const struct json_limits limits = {.bytes = ANSWER_MAX, .nodes = 10000000};
     struct sink sink = {.curl = c->curl, .fd = -1};
@@ -313,6 +331,11 @@ static enum exit_code call(struct client *c, const char *method, struct str path
     long status = 0;
 
     *answer = NULL;
+    if (ways->if_match.len > 0) {
+        struct str field = arena_printf(c->cli->arena, "If-Match: %.*s", STR_ARG(ways->if_match));
+
+        headers = curl_slist_append(headers, arena_cstr(c->cli->arena, field));
+    }
     buf_init_arena(&sink.memory, c->cli->arena, ANSWER_MAX);
     client_prepare(c, path, &sink, error);
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CALL_SECONDS);
@@ -327,7 +350,9 @@ static enum exit_code call(struct client *c, const char *method, struct str path
         return cli_fail(c->cli, EXIT_CODE_FAILURE, "the server's answer is too large");
     if (result != CURLE_OK)
         return client_failed(c, result, error);
-    if (absence_is_fine && client_status_code(status) == EXIT_CODE_NOT_FOUND)
+    if (ways->tag)
+        *ways->tag = answer_tag(c);
+    if (ways->absence_is_fine && client_status_code(status) == EXIT_CODE_NOT_FOUND)
         return EXIT_CODE_NOT_FOUND;
     if (client_status_code(status) != EXIT_CODE_OK)
         return client_refused(c, status, buf_str(&sink.memory));
@@ -342,13 +367,33 @@ static enum exit_code call(struct client *c, const char *method, struct str path
 enum exit_code client_call(struct client *c, const char *method, struct str path, struct str body,
                            struct json_value **answer)
 {
-    return call(c, method, path, body, false, answer);
+    static const struct call_ways ways;
+
+    return call(c, method, path, body, &ways, answer);
 }
 
 enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
                           struct json_value **answer)
 {
-    return call(c, method, path, body, true, answer);
+    static const struct call_ways ways = {.absence_is_fine = true};
+
+    return call(c, method, path, body, &ways, answer);
+}
+
+enum exit_code client_get_tagged(struct client *c, struct str path, struct str *tag,
+                                 struct json_value **answer)
+{
+    const struct call_ways ways = {.absence_is_fine = true, .tag = tag};
+
+    return call(c, "GET", path, STR(""), &ways, answer);
+}
+
+enum exit_code client_put_tagged(struct client *c, struct str path, struct str tag, struct str body,
+                                 struct json_value **answer)
+{
+    const struct call_ways ways = {.if_match = tag};
+
+    return call(c, "PUT", path, body, &ways, answer);
 }
 
 /* The path of the next page; an empty token: the first. */

@@ -34,6 +34,15 @@ enum exit_code client_call(struct client *c, const char *method, struct str path
 enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
                           struct json_value **answer) MUST_CHECK;
 
+/* A GET that also says the entity's tag, empty when there is none; like client_ask() where there is
+ * no such thing. */
+enum exit_code client_get_tagged(struct client *c, struct str path, struct str *tag,
+                                 struct json_value **answer) MUST_CHECK;
+
+/* A PUT that counts only while the entity still has this tag. */
+enum exit_code client_put_tagged(struct client *c, struct str path, struct str tag, struct str body,
+                                 struct json_value **answer) MUST_CHECK;
+
 /* All pages of a list: GETs `path` (with or without a query) again with each next_page_token, and
  * puts the items of the array `member` behind those that are in `list`. */
 enum exit_code client_list(struct client *c, struct str path, const char *member,

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/pipeline_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/fleet.h"
+#include "cli/input.h"
 
-#define FILE_BYTES_MAX ((size_t)64 << 20)
-#define READ_BYTES     65536
 #define TEXT_BYTES_MAX ((size_t)128 << 20)
 
 static const struct {
@@ -63,49 +59,6 @@ static void add(struct reading *r, const struct pipeline_file *file)
     r->files[r->count++] = *file;
 }
 
-/* ---- bytes ---- */
-
-/* 0, or an errno. */
-static int read_all(int fd, struct buf *out)
-{
-    for (;;) {
-        uint8_t *at = buf_reserve(out, READ_BYTES);
-        ssize_t n;
-
-        if (!at)
-            return EFBIG;
-        n = read(fd, at, READ_BYTES);
-        if (n == -1 && errno == EINTR)
-            continue;
-        if (n == -1)
-            return errno;
-        if (n == 0)
-            return 0;
-        out->len += (size_t)n;
-    }
-}
-
-static bool read_file(struct cli *cli, const char *path, struct str *out, enum exit_code *code)
-{
-    bool standard = strcmp(path, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    int error = errno;
-    struct buf bytes;
-
-    buf_init_arena(&bytes, cli->arena, FILE_BYTES_MAX);
-    if (fd >= 0)
-        error = read_all(fd, &bytes);
-    if (fd >= 0 && !standard)
-        close(fd);
-    if (fd >= 0 && error == 0) {
-        *out = buf_str(&bytes);
-        return true;
-    }
-    *code = cli_fail(cli, error == ENOENT ? EXIT_CODE_NOT_FOUND : EXIT_CODE_FAILURE,
-                     "cannot read %s: %s", path, strerrordesc_np(error));
-    return false;
-}
-
 /* ---- JSON ---- */
 
 static bool refuse(struct cli *cli, const char *path, const char *why, enum exit_code *code)
@@ -155,7 +108,7 @@ static bool add_pipeline(struct reading *r, const char *path, struct json_value 
 
 static bool read_json(struct reading *r, const char *path, struct str text, enum exit_code *code)
 {
-    static const struct json_limits limits = {.bytes = FILE_BYTES_MAX};
+    static const struct json_limits limits = {.bytes = INPUT_BYTES_MAX};
     struct json_value *root, *list;
     struct fail f;
 
@@ -208,7 +161,7 @@ static bool read_one(struct reading *r, const char *path, enum exit_code *code)
 {
     struct str text;
 
-    if (!read_file(r->cli, path, &text, code))
+    if (!input_read(r->cli, path, &text, code))
         return false;
     for (size_t i = 0; i < COUNTOF(kinds); i++) {
         if (str_ends_with(str_of(path), str_of(kinds[i].suffix))) {

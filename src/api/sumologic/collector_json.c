@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collectors as the dialect writes them: a table of members a kind, and the way between these and
  * what the domain keeps. Pure but for the clock that callers bring. */
+#include "api/sumologic/installable.h"
 #include "api/sumologic/internal.h"
 
 #define NAME_CHARS     128
@@ -188,31 +189,6 @@ const struct member_table *sumo_collector_table(bool is_hosted, bool is_new)
 
 /* --- what is shown --- */
 
-/* An attribute of the agent under the first of these names that it has, its own words first. */
-static struct str attribute(const struct agent *agent, const char *const *names)
-{
-    for (; *names; names++) {
-        const struct attributes *lists[] = {&agent->local, &agent->remote};
-
-        for (size_t l = 0; l < COUNTOF(lists); l++)
-            for (size_t i = 0; i < lists[l]->count; i++)
-                if (str_eq(lists[l]->items[i].key, str_of(*names)))
-                    return lists[l]->items[i].value;
-    }
-    return (struct str){NULL, 0};
-}
-
-static const char *const host_names[] = {"host.name", "hostname", "collector.hostname", NULL};
-static const char *const os_names[] = {"collector.os", "os.name", "os.type", NULL};
-static const char *const os_versions[] = {"collector.os.version", "os.version", NULL};
-static const char *const os_archs[] = {"collector.arch", "host.arch", "os.arch", NULL};
-static const char *const versions[] = {"collector.version", "service.version", NULL};
-
-static struct str host_of(const struct agent *agent)
-{
-    return agent->profile.host_name.p ? agent->profile.host_name : attribute(agent, host_names);
-}
-
 bool sumo_is_alive(const struct sumologic_app *app, const struct sumo_collector *col,
                    int64_t now_us)
 {
@@ -275,17 +251,19 @@ static void add_profile(struct tree *t, const struct profile *p, struct str host
 
 static void add_installed(struct tree *t, const struct agent *agent)
 {
-    add_profile(t, &agent->profile, host_of(agent));
+    struct sumo_installable seen = sumo_installable_of(agent);
+
+    add_profile(t, &agent->profile, seen.host_name);
     add_fields(t, &agent->remote);
     add(t, "ephemeral", json_new_bool(t->a, agent->ephemeral));
     if (agent->target_cpu != 0)
         add(t, "targetCpu", json_new_i64(t->a, agent->target_cpu));
     add(t, "sourceSyncMode", json_new_str(t->a, agent->sources_local ? STR("Json") : STR("UI")));
     add(t, "collectorType", json_new_str(t->a, STR("Installable")));
-    add_known(t, "collectorVersion", attribute(agent, versions));
-    add_known(t, "osVersion", attribute(agent, os_versions));
-    add_known(t, "osName", attribute(agent, os_names));
-    add_known(t, "osArch", attribute(agent, os_archs));
+    add_known(t, "collectorVersion", seen.version);
+    add_known(t, "osVersion", seen.os_version);
+    add_known(t, "osName", seen.os_name);
+    add_known(t, "osArch", seen.os_arch);
     if (agent->row.last_seen_us != 0)
         add(t, "lastSeenAlive", json_new_i64(t->a, agent->row.last_seen_us / 1000));
 }
@@ -393,12 +371,13 @@ static int agent_apply(struct arena *a, const struct json_value *taken, struct s
                        struct fail *f)
 {
     struct agent *agent = &col->agent;
+    struct sumo_installable seen = sumo_installable_of(agent);
     struct profile profile = profile_at(taken);
     struct attributes fields = fields_at(a, taken);
     int64_t cpu = number_at(taken, "targetCpu");
 
     /* Written back as it was shown: it stays what the agent says. */
-    if (!agent->profile.host_name.p && str_eq(profile.host_name, host_of(agent)))
+    if (seen.host_is_said && str_eq(profile.host_name, seen.host_name))
         profile.host_name = (struct str){NULL, 0};
     if (!attributes_equal(&fields, &agent->remote)) {
         const struct json_value *map = json_find(taken, STR("fields"));

@@ -2,6 +2,7 @@
 /* Collectors one by one: reading from memory and the store on workers, changing on the write lane.
  * Lists are in collector_list.c. */
 #include "api/sumologic/internal.h"
+#include "core/belongings.h"
 
 /* --- finding --- */
 
@@ -340,33 +341,17 @@ int sumo_collectors_update(struct call *c, struct fail *f)
 
 /* --- deleting --- */
 
-struct gone {
-    struct inlets *inlets;
-    uint64_t tenant;
-    int64_t id;
-};
-
-static void close_inlets(void *arg)
-{
-    const struct gone *g = arg;
-
-    inlets_remove_collector(g->inlets, g->tenant, g->id);
-}
-
+/* What hangs on an agent goes by the registry's hook, whoever deletes it. */
 int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const struct caller *by,
                         uint64_t tenant, const struct sumo_collector *col, struct fail *f)
 {
-    struct gone *g = arena_new_type(store_tx_arena(tx), struct gone);
+    struct belongings b = {.keyring = app->keyring, .inlets = app->inlets};
 
-    *g = (struct gone){.inlets = app->inlets, .tenant = tenant, .id = col->id};
-    if (app->inlets)
-        store_on_commit(tx, close_inlets, g);
-    if (col->is_hosted)
-        return collector_delete(tx, by, tenant, col->id, 0, f);
-    if (upgrade_forget(tx, tenant, col->id, f) < 0 ||
-        enroll_credentials_drop(tx, app->keyring, tenant, col->id, f) < 0)
+    if (!col->is_hosted)
+        return agent_delete(tx, app->registry, by, tenant, col->agent.row.ext_id, f);
+    if (belongings_drop(&b, tx, tenant, col->id, f) < 0)
         return -1;
-    return agent_delete(tx, app->registry, by, tenant, col->agent.row.ext_id, f);
+    return collector_delete(tx, by, tenant, col->id, 0, f);
 }
 
 int sumo_collectors_delete(struct call *c, struct fail *f)

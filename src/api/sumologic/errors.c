@@ -23,8 +23,8 @@ static const struct {
     struct wire_error wire;
 } reasons[] = {
     /* of every dialect: paths, credentials, media, limits */
-    {"no_such_path", {404, "notfound", NULL}},
-    {"no_such_verb", {405, "method.unsupported", NULL}},
+    {"no_such_path", {404, "notfound", "The requested resource was not found."}},
+    {"no_such_verb", {405, "method.unsupported", "The resource does not support this method."}},
     {"media_type", {415, "contenttype.invalid", MEDIA}},
     {"content_encoding", {415, "contenttype.invalid", MEDIA}},
     {"credential_missing", {401, "unauthorized", NOBODY}},

@@ -12,6 +12,7 @@
 #include "api/fleet/fleet.h"
 #include "api/host.h"
 #include "api/native/native.h"
+#include "api/package/package.h"
 #include "api/sumologic/sumologic.h"
 #include "base/heap.h"
 #include "base/id.h"
@@ -19,6 +20,7 @@
 #include "codec/json_writer.h"
 #include "core/belongings.h"
 #include "core/bootstrap.h"
+#include "core/build.h"
 #include "core/datafile.h"
 #include "core/registry.h"
 #include "core/scheduler.h"
@@ -40,6 +42,7 @@
 enum {
     RPC_FLEET,
     RPC_NATIVE,
+    RPC_PACKAGE,
     RPC_TABLE_COUNT,
 };
 
@@ -63,6 +66,7 @@ struct server {
     struct admin_probe probes[2];
     struct fleet_app fleet;
     struct native *native;
+    struct package_app package;
     struct inlets *inlets;
     struct spool *spool;
     struct sinks *sinks;
@@ -70,7 +74,7 @@ struct server {
     struct sumologic_app sumologic;
     const struct rpc_table *rpc[RPC_TABLE_COUNT];
     struct catalog *catalog;
-    struct route_table tables[1 + CATALOG_TABLES + RPC_TABLE_COUNT + SUMOLOGIC_TABLES];
+    struct route_table tables[2 + CATALOG_TABLES + RPC_TABLE_COUNT + SUMOLOGIC_TABLES];
     struct router *router;
     struct dispatch *dispatch;
     struct tls *tls;
@@ -133,6 +137,21 @@ static int find_default_tenant(struct server *s, uint64_t *out, struct fail *f)
     return result;
 }
 
+/* Uploads that a killed process left, and files that no build names. */
+static int sweep_builds(struct server *s, struct fail *f)
+{
+    struct arena *a = arena_new(4096);
+    struct store_tx *tx = NULL;
+    int result = -1;
+
+    if (store_read_open(s->store, a, &tx, f) == 0) {
+        result = build_files_sweep(tx, s->data_dir, f);
+        store_read_close(&tx);
+    }
+    arena_free(&a);
+    return result;
+}
+
 static int open_domain(struct server *s, struct fail *f)
 {
     bool created = false;
@@ -144,6 +163,8 @@ static int open_domain(struct server *s, struct fail *f)
         log_info(s->host.log, "made the tenant \"default\" and its first key",
                  KV_SLICE("credentials",
                           arena_printf(s->arena, "%s/" FIRST_CREDENTIALS_FILE, s->data_dir)));
+    if (sweep_builds(s, f) < 0)
+        return -1;
     s->ring = keyring_new(s->host.clock, &s->master);
     return keyring_load(s->ring, s->store, f);
 }
@@ -245,7 +266,7 @@ static int open_sumologic(struct server *s, struct fail *f)
     };
     apply_sumologic(s->config, s->arena, &s->sumologic.settings);
     s->sumologic.storm = storm_new(s->host.clock, &s->sumologic.settings.storm, f);
-    return s->sumologic.storm ? 0 : -1;
+    return s->sumologic.storm ? sumologic_load(&s->sumologic, f) : -1;
 }
 
 /* ---- What the admin interface asks of us ---- */
@@ -344,6 +365,12 @@ static void fill_rpc(struct server *s)
         .empty_matches_all = pipelines.empty_matches_all,
     });
     s->rpc[RPC_NATIVE] = native_table(s->native);
+    s->package = (struct package_app){
+        .store = s->store,
+        .registry = s->registry,
+        .data_dir = s->data_dir,
+    };
+    s->rpc[RPC_PACKAGE] = package_table(s->arena, &s->package);
 }
 
 /* Plain routes, what describes the services, and the services themselves. */
@@ -358,6 +385,7 @@ static int make_tables(struct server *s, struct fail *f)
                     listing->count, &s->catalog, f) < 0)
         return -1;
     s->tables[n++] = admin_table(&s->admin);
+    s->tables[n++] = package_files(&s->package);
     memcpy(&s->tables[n], catalog_routes(s->catalog), CATALOG_TABLES * sizeof(s->tables[0]));
     n += CATALOG_TABLES;
     for (size_t i = 0; i < RPC_TABLE_COUNT; i++)

@@ -39,7 +39,7 @@ const struct dialect sumo_enrollment_dialect = {
          .verbs = VERB(HTTP_POST),                                                                 \
          .scope = SCOPE_BEAT,                                                                      \
          .lane = LANE_LOOP,                                                                        \
-         .flags = ROUTE_NO_LIMIT,                                                                  \
+         .flags = ROUTE_MOVES | ROUTE_NO_LIMIT,                                                    \
          .handler = sumo_heartbeat,                                                                \
          .body_limit = SUMO_HEARTBEAT_BODY},                                                       \
     {                                                                                              \

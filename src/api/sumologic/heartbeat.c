@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* POST /api/v1/collector/heartbeat: the credential says which agent, its record is marked as seen,
  * and that is all. From memory, on the loop; the time is written behind with those of all agents.
+ * Only one that had said good-bye needs the write lane.
  *
  * An agent that is gone must hear 401 and nothing else: only then does it register again. */
 #include "api/sumologic/internal.h"
@@ -19,14 +20,32 @@ int sumo_agent_gone(struct fail *f)
                        "the collector of this credential was deleted");
 }
 
-int sumo_heartbeat(struct call *c, struct fail *f)
+/* One that said good-bye by another dialect is back. */
+static int come_back(struct call *c, struct fail *f)
 {
     int64_t number = 0;
 
     if (sumo_caller_agent(c, &number, f) < 0)
         return -1;
-    if (!agents_beat(sumo_realm(c)->agents, number, sumo_now_us(c)))
+    if (agent_return(c->tx, sumo_app(c)->registry, c->caller, c->caller->tenant, number, f) < 0)
+        return f->code == CODE_NOT_FOUND ? sumo_agent_gone(f) : -1;
+    c->status = 204;
+    return 0;
+}
+
+int sumo_heartbeat(struct call *c, struct fail *f)
+{
+    struct agents *agents = sumo_realm(c)->agents;
+    struct agent agent = {0};
+    int64_t number = 0;
+
+    if (sumo_caller_agent(c, &number, f) < 0)
+        return -1;
+    if (!agents_beat(agents, number, sumo_now_us(c))) {
+        if (agents_get_numbered(agents, c->arena, number, &agent))
+            return call_move(c, LANE_WRITE, come_back);
         return sumo_agent_gone(f);
+    }
     c->status = 204;
     return 0;
 }

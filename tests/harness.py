@@ -216,10 +216,10 @@ class Server:
         return run(*command[1:], env=env, check=check, cwd=self.folder)
 
 
-def run(*arguments, env=None, check=None, cwd=None, timeout=PATIENCE):
+def run(*arguments, env=None, check=None, cwd=None, timeout=PATIENCE, typed=""):
+    """The program with these arguments; `typed` is its standard input."""
     done = subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, cwd=cwd,
-                          env=environment(**(env or {})), timeout=timeout,
-                          stdin=subprocess.DEVNULL)
+                          env=environment(**(env or {})), timeout=timeout, input=typed)
     alarm = ALARMS.search(done.stderr)
     assert not alarm, done.stderr
     if check is not None:

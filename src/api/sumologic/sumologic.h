@@ -19,8 +19,8 @@ struct sumologic_settings {
     int64_t ephemeral_us; /* 12 h */
     struct upgrade_options upgrades;
     struct storm_options storm; /* what the app's storm is made with */
-    size_t receiver_body;  /* bytes that one request may bring, packed or not */
-    struct str public_url; /* "https://muster.lan:8443"; empty: what the request's Host says */
+    size_t receiver_body;       /* bytes that one request may bring, packed or not */
+    struct str public_url;      /* "https://muster.lan:8443"; empty: what the request's Host says */
 };
 
 /* Management, tokens, registration, receiver: each a dialect of its own where its errors have

@@ -248,6 +248,7 @@ enum rule_hash source_hash_of(const struct json_value *source)
 int source_rules_check(struct arena *a, struct json_value *filters, bool compiles, struct fail *f)
 {
     struct rules *rules = NULL;
+    struct fail why = {0};
     size_t index = 0, count = 0;
 
     for (struct json_value *rule = filters->first; rule; rule = rule->next)
@@ -258,8 +259,9 @@ int source_rules_check(struct arena *a, struct json_value *filters, bool compile
 
     const struct rule_spec *specs = source_rules_of(a, filters, &count);
 
-    if (rules_compile(a, specs, count, RULE_MD5, &rules, f) == 0)
+    if (rules_compile(a, specs, count, RULE_MD5, &rules, &why) == 0)
         return 0;
-    f->reason = "fields_invalid"; /* the message says what */
-    return -1;
+    IGNORE(fail_reason(f, why.code, why.code == CODE_INVALID_ARGUMENT ? "fields_invalid" : NULL,
+                       "The regular expression of a rule cannot be used: %s.", why.message));
+    return fail_field(f, "%s", why.field);
 }

@@ -53,6 +53,10 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
 enum exit_code client_download(struct client *c, struct str path, int fd, uint64_t *bytes)
     MUST_CHECK;
 
+/* PUTs bytes as they are. */
+enum exit_code client_put_bytes(struct client *c, struct str path, struct str bytes,
+                                struct json_value **answer) MUST_CHECK;
+
 /* One call of an RPC method that answers with a stream, by Connect's framing: POSTs one message and
  * hands over each of the answer's as it comes; they live until `take` returns. It returns false to
  * end the call. OK when it did, or when the server ended the stream well. */

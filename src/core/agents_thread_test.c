@@ -129,6 +129,8 @@ static void *poll_agents(void *arg)
         if (agents_get_numbered(w->shared->agents, a, 1 + (int64_t)dice_roll(&w->dice, AGENTS),
                                 &got))
             w->failed |= !is_whole(&got);
+        IGNORE(agents_beat(w->shared->agents, 1 + (int64_t)dice_roll(&w->dice, AGENTS),
+                           FIXTURE_NOW_US + i));
         if (dice_roll(&w->dice, 16) == 0)
             agents_give_back_seen(w->shared->agents, seen,
                                   agents_take_seen(w->shared->agents, seen, COUNTOF(seen)));
@@ -156,6 +158,19 @@ static bool check_listed(void *arg, const struct agent *agent)
     return true;
 }
 
+/* In order, and none twice, whatever comes and goes meanwhile. */
+static void page(struct worker *w)
+{
+    enum agents_liveness liveness = (enum agents_liveness)dice_roll(&w->dice, 3);
+    int64_t got[AGENTS];
+    size_t count = agents_numbers(w->shared->agents, (int64_t)dice_roll(&w->dice, AGENTS), liveness,
+                                  FIXTURE_NOW_US + POLLS, POLLS / 2, got, COUNTOF(got));
+
+    for (size_t i = 0; i < count; i++)
+        w->failed |= got[i] < 1 || got[i] > AGENTS || (i > 0 && got[i] <= got[i - 1]);
+    w->failed |= agents_expired(w->shared->agents, FIXTURE_NOW_US, got, COUNTOF(got)) != 0;
+}
+
 static void *list_agents(void *arg)
 {
     static const char *const texts[] = {"parity=1",  "level=~[123]", "level!=2",
@@ -179,6 +194,7 @@ static void *list_agents(void *arg)
         agents_each(w->shared->agents, a, by, l.count, check_listed, &l);
         agents_local_values(w->shared->agents, a, &values, &count);
         agents_stats(w->shared->agents, FIXTURE_NOW_US, 10, &stats);
+        page(w);
         w->failed |= agents_count(w->shared->agents) > AGENTS;
         arena_reset(a);
     }

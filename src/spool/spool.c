@@ -40,8 +40,8 @@ void spool_add_segment(struct spool *s, struct spool_segment segment)
 
 /* --- letting go --- */
 
-/* The first record that a cursor still needs. Without one, all are kept until it was said that there
- * is to be none. Locked. */
+/* The first record that a cursor still needs. Without one, all are kept until it was said that
+ * there is to be none. Locked. */
 static uint64_t lowest_needed(const struct spool *s)
 {
     uint64_t lowest = s->marks || s->unwanted ? s->next_seq : 0;

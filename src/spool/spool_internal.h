@@ -65,7 +65,7 @@ struct spool {
     uint64_t appended;
     uint64_t next_seq; /* what is below is on the disk */
     struct spool_mark *marks;
-    bool unwanted;     /* it was said that nobody will read */
+    bool unwanted; /* it was said that nobody will read */
     bool closing;
     bool failed;       /* for good */
     bool refused_full; /* the latest sender was sent away */

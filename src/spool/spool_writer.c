@@ -333,6 +333,12 @@ static bool fill(struct spool *s, struct queue_node **list)
     return wants_new;
 }
 
+/* Two may have asked for the same one. */
+static bool is_new(const struct spool *s)
+{
+    return s->fd >= 0 && s->offset == SEGMENT_HEADER_LEN;
+}
+
 static bool take_rotate(struct spool *s)
 {
     pthread_mutex_lock(&s->lock);
@@ -362,7 +368,7 @@ void *spool_writer_main(void *spool)
     while (true) {
         if (!list)
             list = queue_take(&s->queue);
-        if (take_rotate(s))
+        if (take_rotate(s) && !is_new(s))
             run_batch(s, true);
         if (list) {
             run_batch(s, fill(s, &list));

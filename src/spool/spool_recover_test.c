@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a start makes of files that a crash, or a bad disk, has left. */
+#include "spool/fixture.h"
+
+#define FIRST "00000000000000000001.seg"
+
+static struct str load(struct fixture *x, const char *name)
+{
+    char path[512];
+    char *bytes = arena_alloc(x->arena, 65536);
+
+    fixture_path(x, name, path);
+
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, bytes, 65536);
+
+    assert_true(n >= 0);
+    close(fd);
+    return str_make(bytes, (size_t)n);
+}
+
+static void save(struct fixture *x, const char *name, struct str bytes)
+{
+    char path[512];
+
+    fixture_path(x, name, path);
+
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes.p, bytes.len), bytes.len);
+    close(fd);
+}
+
+static void begin_again(struct fixture *x)
+{
+    spool_close(&x->spool);
+    fixture_files(x, "", true);
+}
+
+static void a_torn_record_is_cut_off_whatever_is_left_of_it(void **state)
+{
+    struct fixture *x = *state;
+
+    fixture_append_some(x, 1, 2);
+    spool_close(&x->spool);
+
+    size_t two = load(x, FIRST).len;
+
+    fixture_open(x);
+    fixture_append_some(x, 3, 3);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+
+    assert_true(whole.len > two);
+    for (size_t len = two; len < whole.len; len++) {
+        save(x, FIRST, str_first(whole, len));
+        fixture_open(x);
+        assert_int_equal(fixture_append(x, STR("another")), 0);
+
+        struct spool_cursor *c = fixture_cursor(x, "sink");
+        struct str data = {0};
+
+        fixture_expect(x, c, 1, 2);
+        assert_int_equal(fixture_next(x, c, &data), 3);
+        assert_true(str_eq(data, STR("another")));
+        fixture_expect_end(x, c);
+        spool_cursor_close(&c);
+        begin_again(x);
+    }
+}
+
+static void a_torn_header_leaves_an_empty_spool(void **state)
+{
+    struct fixture *x = *state;
+
+    fixture_append_some(x, 1, 1);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+
+    for (size_t len = 0; len <= SEGMENT_HEADER_LEN; len++) {
+        save(x, FIRST, str_first(whole, len));
+        fixture_open(x);
+        fixture_append_some(x, 1, 3);
+
+        struct spool_cursor *c = fixture_cursor(x, "sink");
+
+        fixture_expect(x, c, 1, 3);
+        spool_cursor_close(&c);
+        begin_again(x);
+    }
+}
+
+/* Of the batch that a crash tore, a later part may be whole. */
+static void what_was_synced_with_a_torn_record_goes_with_it(void **state)
+{
+    struct fixture *x = *state;
+    uint8_t frame[SEGMENT_FRAME_LEN];
+    struct segment_header h = {0};
+    struct buf torn;
+
+    fixture_append_some(x, 1, 2);
+    spool_close(&x->spool);
+    buf_init_arena(&torn, x->arena, 65536);
+    buf_put_str(&torn, load(x, FIRST));
+    assert_true(segment_get_header(buf_str(&torn), &h));
+    for (uint64_t seq = 3; seq <= 5; seq++) {
+        struct segment_record rec = {.r = {.seq = seq, .data = STR("abc")}, .batch = 3};
+
+        segment_put_frame(h.salt, &rec, frame);
+        if (seq == 4)
+            frame[30] ^= 1;
+        buf_put(&torn, frame, sizeof(frame));
+        buf_put_str(&torn, rec.r.data);
+    }
+    save(x, FIRST, buf_str(&torn));
+    fixture_open(x);
+
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+    struct str data = {0};
+
+    fixture_expect(x, c, 1, 2);
+    assert_int_equal(fixture_next(x, c, &data), 3);
+    fixture_expect_end(x, c);
+    fixture_append_some(x, 4, 4);
+    fixture_expect(x, c, 4, 4);
+    spool_cursor_close(&c);
+}
+
+static void damage_among_acknowledged_records_is_told_and_passed_over(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c;
+    struct str data = {0};
+
+    fixture_append_some(x, 1, 9);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+    char *found = memmem(whole.p, whole.len, "record 4", 8);
+
+    assert_non_null(found);
+    found[7] = 'X';
+    save(x, FIRST, whole);
+    fixture_open(x);
+    fixture_append_some(x, 10, 11);
+    c = fixture_cursor(x, "sink");
+    fixture_expect(x, c, 1, 3);
+    assert_int_equal(fixture_next(x, c, &data), UINT64_MAX);
+    fixture_expect(x, c, 10, 11);
+    fixture_expect_end(x, c);
+    assert_int_equal(load(x, FIRST).len, whole.len);
+    spool_cursor_close(&c);
+}
+
+static void a_damaged_older_segment_costs_only_its_rest(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c;
+    struct spool_stats stats;
+    struct str data = {0};
+    uint64_t next;
+
+    x->options.segment_bytes = 4096;
+    fixture_open(x);
+    fixture_append_some(x, 1, 100);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+    char *found = memmem(whole.p, whole.len, "record 7", 8);
+
+    assert_non_null(found);
+    found[0] = 'X';
+    save(x, FIRST, whole);
+    fixture_open(x);
+    spool_stats(x->spool, &stats);
+    assert_int_equal(stats.next_seq, 101);
+    c = fixture_cursor(x, "sink");
+    fixture_expect(x, c, 1, 6);
+    assert_int_equal(fixture_next(x, c, &data), UINT64_MAX);
+    next = fixture_next(x, c, &data);
+    assert_true(next > 20 && next < 60);
+    assert_true(str_eq(data, fixture_text(x, next)));
+    fixture_expect(x, c, next + 1, 100);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+}
+
+static void a_segment_that_is_gone_or_headless_is_passed_over(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c;
+    struct str data = {0};
+    char path[512];
+
+    x->options.segment_bytes = 4096;
+    fixture_open(x);
+    fixture_append_some(x, 1, 100);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+
+    ((char *)(uintptr_t)whole.p)[20] ^= 1;
+    save(x, FIRST, whole);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    assert_int_equal(fixture_next(x, c, &data), UINT64_MAX);
+    assert_true(fixture_next(x, c, &data) > 20);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+
+    fixture_path(x, FIRST, path);
+    assert_int_equal(unlink(path), 0);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    assert_true(fixture_next(x, c, &data) > 20);
+    spool_cursor_close(&c);
+}
+
+/* Whatever byte a disk changes: a start goes well, and no record comes out that did not go in. */
+static void no_changed_byte_passes_for_data(void **state)
+{
+    struct fixture *x = *state;
+
+    fixture_append_some(x, 1, 3);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+
+    for (size_t at = 0; at < whole.len; at++) {
+        struct str bent = arena_str(x->arena, whole);
+
+        ((char *)(uintptr_t)bent.p)[at] ^= 0x20;
+        save(x, FIRST, bent);
+        fixture_open(x);
+
+        struct spool_cursor *c = fixture_cursor(x, "sink");
+        struct str data = {0};
+        uint64_t n;
+
+        while ((n = fixture_next(x, c, &data)) != 0)
+            assert_true(n == UINT64_MAX || (n <= 3 && str_eq(data, fixture_text(x, n))));
+        spool_cursor_close(&c);
+        begin_again(x);
+    }
+}
+
+static void numbers_go_on_after_all_was_deleted(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+
+    fixture_append_some(x, 1, 5);
+    fixture_expect(x, c, 1, 5);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+    fixture_files(x, ".seg", true);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    fixture_append_some(x, 6, 7);
+    fixture_expect(x, c, 6, 7);
+    spool_cursor_close(&c);
+}
+
+static void a_damaged_cursor_begins_again(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+
+    fixture_append_some(x, 1, 5);
+    fixture_expect(x, c, 1, 5);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+
+    struct str mark = load(x, "sink.cursor");
+
+    for (size_t len = 0; len < mark.len; len++) {
+        save(x, "sink.cursor", str_first(mark, len));
+        fixture_open(x);
+        c = fixture_cursor(x, "sink");
+        fixture_expect(x, c, 1, 5);
+        spool_cursor_close(&c);
+        spool_close(&x->spool);
+    }
+}
+
+static void files_of_others_are_left_alone(void **state)
+{
+    struct fixture *x = *state;
+
+    fixture_append_some(x, 1, 2);
+    spool_close(&x->spool);
+    save(x, "notes.txt", STR("mine"));
+    save(x, "1.seg", STR("mine"));
+    save(x, "sink.cursor.new", STR("half"));
+    fixture_open(x);
+    assert_true(str_eq(load(x, "notes.txt"), STR("mine")));
+    assert_true(str_eq(load(x, "1.seg"), STR("mine")));
+    fixture_append_some(x, 3, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(a_torn_record_is_cut_off_whatever_is_left_of_it),
+        FIXTURE_TEST(a_torn_header_leaves_an_empty_spool),
+        FIXTURE_TEST(what_was_synced_with_a_torn_record_goes_with_it),
+        FIXTURE_TEST(damage_among_acknowledged_records_is_told_and_passed_over),
+        FIXTURE_CLOSED_TEST(a_damaged_older_segment_costs_only_its_rest),
+        FIXTURE_CLOSED_TEST(a_segment_that_is_gone_or_headless_is_passed_over),
+        FIXTURE_TEST(no_changed_byte_passes_for_data),
+        FIXTURE_TEST(numbers_go_on_after_all_was_deleted),
+        FIXTURE_TEST(a_damaged_cursor_begins_again),
+        FIXTURE_TEST(files_of_others_are_left_alone),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

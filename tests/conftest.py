@@ -22,6 +22,7 @@ def shared(tmp_path_factory, certificates):
     with Server(tmp_path_factory.mktemp("shared"), "--tls-cert", cert, "--tls-key", key,
                 "--h2-resets", "100", "--h2-continuations", "100",
                 "--rate-sumologic-key-per-minute", "0",
+                "--sumologic-failed-registrations-per-minute", "0",
                 listen=("127.0.0.1:0", "tls://127.0.0.1:0")) as server:
         yield server
 

@@ -249,8 +249,10 @@ class Closed(Exception):
 class Wire:
     """One HTTP/1.1 connection, bytes in and bytes out."""
 
-    def __init__(self, port, certificates=None, alpn=("http/1.1",), host="127.0.0.1"):
-        self.socket = socket.create_connection((host, port), timeout=PATIENCE)
+    def __init__(self, port, certificates=None, alpn=("http/1.1",), host="127.0.0.1",
+                 source=None):
+        """`source`: the address that the server sees, such as another one of 127.0.0.0/8."""
+        self.socket = socket.create_connection((host, port), PATIENCE, source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if certificates:
             context = certificates if isinstance(certificates, ssl.SSLContext) \

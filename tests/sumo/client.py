@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 
-from harness import basic
+from harness import Wire, basic
 
 API = "/api/v1"
 MEDIA = "application/json;charset=UTF-8"
@@ -23,6 +23,9 @@ DUPLICATE = "collectors.validation.name.duplicate"
 SOURCE_TYPE = "collectors.source.type.invalid"
 
 _names = (f"sumo-{n}" for n in itertools.count(1))
+# One peer a tenant: registrations that fail are counted by address.
+_addresses = (f"127.{1 + n // 64516 % 254}.{1 + n // 254 % 254}.{1 + n % 254}"
+              for n in itertools.count())
 
 
 class Sumo:
@@ -37,6 +40,7 @@ class Sumo:
             token = self.key("admin")["token"]
         _, self.access_id, self.access_key = token.split("_")
         self.token = token
+        self.address = next(_addresses)
         self.wire = None
 
     def __enter__(self):
@@ -70,7 +74,7 @@ class Sumo:
     def http(self, method, path, body=None, headers=(), authorization=True):
         """On the kept connection. `authorization`: another header line, or False."""
         if self.wire is None:
-            self.wire = self.server.connect()
+            self.wire = Wire(self.server.port(), source=self.address)
         line = self.authorization() if authorization is True else authorization
         answer = self.wire.request(method, path, body, None, [*([line] if line else []), *headers])
         if answer.fields.get("connection") == "close":

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The catalogue of builds on a real store and in a real directory: what is uploaded becomes a build
+ * or nothing, and what no row names goes. */
+#include "store/fixture.h"
+
+#include "base/id.h"
+#include "codec/sha256.h"
+#include "core/build.h"
+#include "core/event.h"
+
+static void refuses(struct fixture *x, int result, enum code code, const char *reason)
+{
+    assert_int_equal(result, -1);
+    assert_int_equal(x->fail.code, code);
+    assert_non_null(x->fail.reason);
+    assert_string_equal(x->fail.reason, reason);
+}
+
+static struct str begin(struct fixture *x)
+{
+    char *id = arena_alloc(x->arena, BUILD_UPLOAD_ID_LEN);
+
+    assert_int_equal(build_upload_begin(x->dir, clock_wall_us(x->clock), id, &x->fail), 0);
+    return str_make(id, BUILD_UPLOAD_ID_LEN);
+}
+
+static struct str upload(struct fixture *x, struct str bytes)
+{
+    struct str id = begin(x);
+    int64_t size = 0;
+
+    assert_int_equal(build_upload_write(x->dir, id, 0, bytes, &size, &x->fail), 0);
+    assert_int_equal(size, bytes.len);
+    return id;
+}
+
+static struct build wanted(const char *version, const char *platform, struct str bytes)
+{
+    struct build b = {.version = str_of(version), .platform = str_of(platform)};
+
+    sha256(bytes, b.sha256);
+    return b;
+}
+
+static int publish(struct fixture *x, struct str id, struct build *b)
+{
+    return build_publish(x->store, x->arena, NULL, x->dir, id, b, &x->fail);
+}
+
+static void add(struct fixture *x, const char *version, const char *platform, struct str bytes)
+{
+    struct build b = wanted(version, platform, bytes);
+
+    assert_int_equal(publish(x, upload(x, bytes), &b), 0);
+    assert_int_equal(b.bytes, bytes.len);
+    assert_int_equal(b.added_us, FIXTURE_START_US);
+}
+
+static int retire(struct fixture *x, const char *version, const char *platform)
+{
+    return build_retire(x->store, x->arena, NULL, x->dir, str_of(version), str_of(platform),
+                        &x->fail);
+}
+
+static size_t list(struct fixture *x, struct build **out)
+{
+    struct store_tx *tx = fixture_read(x);
+    size_t count = 0;
+
+    assert_int_equal(build_list(tx, out, &count, &x->fail), 0);
+    store_read_close(&tx);
+    return count;
+}
+
+static size_t files(struct fixture *x)
+{
+    DIR *d = opendir(fixture_path(x, "builds"));
+    const struct dirent *e;
+    size_t n = 0;
+
+    while (d && (e = readdir(d)))
+        n += e->d_name[0] != '.';
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static bool file_holds(struct fixture *x, struct str bytes)
+{
+    char got[64];
+    uint8_t hash[SHA256_LEN];
+    int fd = -1;
+
+    sha256(bytes, hash);
+    if (build_file_open(x->dir, hash, &fd, &x->fail) < 0) {
+        assert_string_equal(x->fail.reason, "no_such_build");
+        return false;
+    }
+
+    ssize_t n = read(fd, got, sizeof(got));
+
+    close(fd);
+    return n >= 0 && str_eq(str_make(got, (size_t)n), bytes);
+}
+
+static void an_upload_in_parts_becomes_a_build(void **state)
+{
+    struct fixture *x = *state;
+    struct str id = begin(x);
+    struct build b = wanted("1.0", "linux/amd64", STR("hello world")), *all;
+    int64_t size = 0;
+
+    b.from_version = STR("0.5");
+    assert_int_equal(build_upload_write(x->dir, id, 0, STR("hello "), &size, &x->fail), 0);
+    assert_int_equal(size, 6);
+    refuses(x, build_upload_write(x->dir, id, 7, STR("world"), &size, &x->fail), CODE_ABORTED,
+            "wrong_offset");
+    assert_int_equal(build_upload_write(x->dir, id, 6, STR("world"), &size, &x->fail), 0);
+    assert_int_equal(build_upload_write(x->dir, id, 6, STR("world"), &size, &x->fail), 0);
+    assert_int_equal(size, 11);
+    assert_int_equal(publish(x, id, &b), 0);
+    assert_true(file_holds(x, STR("hello world")));
+    assert_int_equal(files(x), 1);
+    assert_int_equal(list(x, &all), 1);
+    assert_true(str_eq(all[0].version, STR("1.0")));
+    assert_true(str_eq(all[0].platform, STR("linux/amd64")));
+    assert_true(str_eq(all[0].from_version, STR("0.5")));
+    assert_int_equal(all[0].bytes, 11);
+    assert_memory_equal(all[0].sha256, b.sha256, SHA256_LEN);
+    refuses(x, build_upload_write(x->dir, id, 0, STR("x"), &size, &x->fail), CODE_NOT_FOUND,
+            "no_such_upload");
+}
+
+static void what_has_another_hash_is_no_build(void **state)
+{
+    struct fixture *x = *state;
+    struct build b = wanted("1.0", "any", STR("good")), *all;
+    struct str id = upload(x, STR("evil"));
+
+    refuses(x, publish(x, id, &b), CODE_INVALID_ARGUMENT, "wrong_hash");
+    assert_int_equal(list(x, &all), 0);
+    assert_false(file_holds(x, STR("good")));
+    assert_int_equal(build_upload_drop(x->dir, id, &x->fail), 0);
+    assert_int_equal(files(x), 0);
+    refuses(x, build_upload_drop(x->dir, id, &x->fail), CODE_NOT_FOUND, "no_such_upload");
+    refuses(x, publish(x, id, &b), CODE_NOT_FOUND, "no_such_upload");
+}
+
+static void an_empty_upload_is_no_build(void **state)
+{
+    struct fixture *x = *state;
+    struct build b = wanted("1.0", "any", STR(""));
+
+    refuses(x, publish(x, begin(x), &b), CODE_INVALID_ARGUMENT, "empty_build");
+}
+
+static void a_version_comes_once_for_a_platform(void **state)
+{
+    struct fixture *x = *state;
+    struct build b = wanted("1.0", "any", STR("two"));
+
+    add(x, "1.0", "any", STR("one"));
+    refuses(x, publish(x, upload(x, STR("two")), &b), CODE_ALREADY_EXISTS, "build_exists");
+    assert_false(file_holds(x, STR("two")));
+    add(x, "1.0", "linux", STR("two"));
+    assert_true(file_holds(x, STR("two")));
+}
+
+static void builds_are_listed_newest_first(void **state)
+{
+    struct fixture *x = *state;
+    struct build *all;
+
+    add(x, "1.9", "any", STR("a"));
+    add(x, "1.10", "linux", STR("b"));
+    add(x, "1.10", "any", STR("c"));
+    assert_int_equal(list(x, &all), 3);
+    assert_true(str_eq(all[0].version, STR("1.10")));
+    assert_true(str_eq(all[0].platform, STR("any")));
+    assert_true(str_eq(all[1].platform, STR("linux")));
+    assert_true(str_eq(all[2].version, STR("1.9")));
+}
+
+static void a_file_goes_with_the_last_build_that_names_it(void **state)
+{
+    struct fixture *x = *state;
+    struct build *all;
+
+    add(x, "1.0", "any", STR("same"));
+    add(x, "1.1", "any", STR("same"));
+    assert_int_equal(files(x), 1);
+    assert_int_equal(retire(x, "1.0", "any"), 0);
+    assert_true(file_holds(x, STR("same")));
+    refuses(x, retire(x, "1.0", "any"), CODE_NOT_FOUND, "no_such_build");
+    assert_int_equal(retire(x, "1.1", "any"), 0);
+    assert_false(file_holds(x, STR("same")));
+    assert_int_equal(list(x, &all), 0);
+}
+
+static void without_a_catalogue_there_is_nothing_to_remove(void **state)
+{
+    struct fixture *x = *state;
+
+    refuses(x, retire(x, "1.0", "any"), CODE_NOT_FOUND, "no_such_build");
+}
+
+static void changes_of_the_catalogue_leave_events(void **state)
+{
+    struct fixture *x = *state;
+    struct store_tx *tx;
+    struct event *rows;
+    size_t count;
+
+    add(x, "1.0", "any", STR("a"));
+    assert_int_equal(retire(x, "1.0", "any"), 0);
+    tx = fixture_read(x);
+    assert_int_equal(event_list(tx, x->tenant.id, 0, 100, &rows, &count, &x->fail), 0);
+    store_read_close(&tx);
+    assert_int_equal(count, 3);
+    assert_true(str_eq(rows[1].kind, STR("build.added")));
+    assert_true(str_eq(rows[2].kind, STR("build.removed")));
+    assert_true(str_eq(rows[2].subject, STR("1.0")));
+}
+
+static void names_that_lead_elsewhere_are_no_uploads(void **state)
+{
+    static const char *const names[] = {"",
+                                        "short",
+                                        "../../etc/passwd",
+                                        "................",
+                                        "AAAAAAAAAAAAAAAA",
+                                        "aaaaaaaaaaaaaaaaa",
+                                        "aaaaaaa/aaaaaaaa"};
+    struct fixture *x = *state;
+    int64_t size;
+
+    IGNORE(begin(x).len);
+    for (size_t i = 0; i < COUNTOF(names); i++)
+        refuses(x, build_upload_write(x->dir, str_of(names[i]), 0, STR("x"), &size, &x->fail),
+                CODE_NOT_FOUND, "no_such_upload");
+}
+
+static void an_upload_is_bounded(void **state)
+{
+    struct fixture *x = *state;
+    struct str id = begin(x);
+    int64_t size = 0;
+
+    /* A hole, so that the bound is reached without as many bytes. */
+    assert_int_equal(
+        truncate(fixture_path(x, arena_cstr(x->arena, arena_printf(x->arena, "builds/upload-%.*s",
+                                                                   STR_ARG(id)))),
+                 BUILD_BYTES_MAX - 1),
+        0);
+    refuses(x, build_upload_write(x->dir, id, BUILD_BYTES_MAX - 1, STR("ab"), &size, &x->fail),
+            CODE_RESOURCE_EXHAUSTED, "too_large");
+    assert_int_equal(build_upload_write(x->dir, id, BUILD_BYTES_MAX - 1, STR("a"), &size, &x->fail),
+                     0);
+    assert_int_equal(size, BUILD_BYTES_MAX);
+}
+
+static void uploads_are_few_and_old_ones_make_room(void **state)
+{
+    struct fixture *x = *state;
+    char id[BUILD_UPLOAD_ID_LEN];
+    int64_t now_us;
+
+    for (size_t i = 0; i < BUILD_UPLOADS_MAX; i++)
+        IGNORE(begin(x).len);
+
+    struct clock *real = clock_new_real();
+
+    now_us = clock_wall_us(real);
+    clock_free(&real);
+    refuses(x, build_upload_begin(x->dir, now_us, id, &x->fail), CODE_RESOURCE_EXHAUSTED,
+            "too_many_uploads");
+    assert_int_equal(build_upload_begin(x->dir, now_us + INT64_C(90000) * 1000000, id, &x->fail),
+                     0);
+    assert_int_equal(files(x), 1);
+}
+
+static void a_start_sweeps_what_no_row_names(void **state)
+{
+    struct fixture *x = *state;
+    struct store_tx *tx = fixture_read(x);
+
+    assert_int_equal(build_files_sweep(tx, x->dir, &x->fail), 0);
+    store_read_close(&tx);
+    add(x, "1.0", "any", STR("kept"));
+    IGNORE(upload(x, STR("half")).len);
+
+    uint8_t hash[SHA256_LEN];
+    struct str id = upload(x, STR("orphan"));
+
+    sha256(STR("orphan"), hash);
+
+    struct str hex = STR("");
+    char text[2 * SHA256_LEN];
+
+    hex_print(hash, sizeof(hash), text);
+    hex = str_make(text, sizeof(text));
+    assert_int_equal(
+        rename(fixture_path(x, arena_cstr(x->arena, arena_printf(x->arena, "builds/upload-%.*s",
+                                                                 STR_ARG(id)))),
+               fixture_path(
+                   x, arena_cstr(x->arena, arena_printf(x->arena, "builds/%.*s", STR_ARG(hex))))),
+        0);
+    assert_int_equal(files(x), 3);
+    tx = fixture_read(x);
+    assert_int_equal(build_files_sweep(tx, x->dir, &x->fail), 0);
+    store_read_close(&tx);
+    assert_int_equal(files(x), 1);
+    assert_true(file_holds(x, STR("kept")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(an_upload_in_parts_becomes_a_build),
+        FIXTURE_TEST(what_has_another_hash_is_no_build),
+        FIXTURE_TEST(an_empty_upload_is_no_build),
+        FIXTURE_TEST(a_version_comes_once_for_a_platform),
+        FIXTURE_TEST(builds_are_listed_newest_first),
+        FIXTURE_TEST(a_file_goes_with_the_last_build_that_names_it),
+        FIXTURE_TEST(without_a_catalogue_there_is_nothing_to_remove),
+        FIXTURE_TEST(changes_of_the_catalogue_leave_events),
+        FIXTURE_TEST(names_that_lead_elsewhere_are_no_uploads),
+        FIXTURE_TEST(an_upload_is_bounded),
+        FIXTURE_TEST(uploads_are_few_and_old_ones_make_room),
+        FIXTURE_TEST(a_start_sweeps_what_no_row_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

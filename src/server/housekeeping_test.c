@@ -241,6 +241,34 @@ static void agents_are_forgotten_after_the_silence_that_is_set(void **state)
     assert_int_equal(agents_count(agents_of(h)), 0);
 }
 
+static int create_ephemeral(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct home *h = arg;
+    struct agent agent = {.row = {.tenant = h->tenant}, .registered = true, .ephemeral = true};
+
+    return agent_create(tx, h->registry, NULL, &agent, f);
+}
+
+static void ephemeral_agents_are_forgotten_by_themselves(void **state)
+{
+    struct home *h = *state;
+    struct fail f;
+
+    assert_int_equal(store_write(h->store, h->arena, create_agent, h, &f), 0);
+    assert_int_equal(store_write(h->store, h->arena, create_ephemeral, h, &f), 0);
+    start(h);
+    pass_time(h, 3 * HOUR_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 2); /* never, unless it is said */
+    housekeeping_expire_ephemeral(h->keeping, 12 * HOUR_US);
+    pass_time(h, 2 * HOUR_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 2);
+    pass_time(h, 6 * HOUR_US);
+    pass_time(h, HOUR_US);
+    assert_int_equal(agents_count(agents_of(h)), 1);
+}
+
 static void when_agents_were_seen_is_written_down(void **state)
 {
     struct home *h = *state;
@@ -266,6 +294,7 @@ int main(void)
         TEST(events_go_when_they_are_older_than_what_is_kept),
         TEST(a_shorter_time_counts_from_the_next_run_on),
         TEST(agents_are_forgotten_after_the_silence_that_is_set),
+        TEST(ephemeral_agents_are_forgotten_by_themselves),
         TEST(when_agents_were_seen_is_written_down),
     };
 

@@ -7,12 +7,13 @@
 #include "core/registry.h"
 #include "store/fault.h"
 
-#define SECOND   INT64_C(1000000)
-#define SEEDS    4
-#define STEPS    150
-#define AGENTS   12
-#define TENANTS  300
-#define CONTENTS "prometheus.exporter.self \"me\" { }\n"
+#define SECOND          INT64_C(1000000)
+#define SEEDS           4
+#define STEPS           150
+#define AGENTS          12
+#define TENANTS         300
+#define MORE_THAN_A_JOB 1201
+#define CONTENTS        "prometheus.exporter.self \"me\" { }\n"
 
 /* A store, the registry that follows it, and what a job is about. */
 struct beside {
@@ -179,6 +180,11 @@ static void assert_same_agent(const struct agent *got, const struct agent *want)
     agent_assert_attributes(&got->local, want->local);
     agent_assert_attributes(&got->remote, want->remote);
     assert_int_equal(got->extra_count, want->extra_count);
+    assert_int_equal(got->row.unique_name, want->row.unique_name);
+    assert_true(profile_equal(&got->profile, &want->profile));
+    assert_int_equal(got->ephemeral, want->ephemeral);
+    assert_int_equal(got->target_cpu, want->target_cpu);
+    assert_int_equal(got->sources_local, want->sources_local);
 }
 
 static void agent_shows_in_memory_when_its_row_is_durable(void **state)
@@ -389,6 +395,11 @@ static void change_something(struct beside *b, uint64_t *dice)
         agent = agent_read(b->x, id);
         agent.enabled = roll(dice, 2);
         agent.remote = AGENT_ATTRIBUTES(b->x, said[roll(dice, COUNTOF(said))]);
+        agent.profile.category = roll(dice, 3) ? STR("") : (struct str){NULL, 0};
+        agent.profile.cutoff_ms = (int64_t)roll(dice, 2);
+        agent.ephemeral = roll(dice, 2);
+        agent.target_cpu = (int32_t)roll(dice, 3);
+        agent.sources_local = roll(dice, 2);
         b->call.agent = agent;
         IGNORE(fixture_write(b->x, do_update, b));
         break;
@@ -579,6 +590,109 @@ static void only_agents_that_are_silent_expire(void **state)
     assert_int_equal(agent_find(b->x, "alive", &got), 0);
 }
 
+/* --- ephemeral ones, and what hangs on agents --- */
+
+static void becomes_ephemeral(struct beside *b, const char *id)
+{
+    registers(b, id, AGENT_ATTRIBUTES(b->x, "env=prod"));
+    b->call.agent = agent_read(b->x, id);
+    b->call.agent.ephemeral = true;
+    assert_int_equal(fixture_write(b->x, do_update, b), 0);
+}
+
+static size_t expires(struct beside *b, int64_t before_us)
+{
+    size_t gone = 7;
+
+    assert_int_equal(registry_expire_ephemeral(b->registry, before_us, &gone, &b->x->fail), 0);
+    return gone;
+}
+
+static void only_ephemeral_agents_that_are_silent_expire(void **state)
+{
+    struct beside *b = *state;
+    struct agent got;
+
+    becomes_ephemeral(b, "silent");
+    becomes_ephemeral(b, "alive");
+    registers(b, "durable", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    assert_true(agents_touch(realm_of(b)->agents, STR("alive"), FIXTURE_START_US + 9 * SECOND));
+    assert_int_equal(expires(b, FIXTURE_START_US), 0);
+    assert_int_equal(expires(b, FIXTURE_START_US + 5 * SECOND), 1);
+    assert_false(knows(b, "silent", &got));
+    assert_int_equal(agent_find(b->x, "silent", &got), -1);
+    assert_true(knows(b, "alive", &got));
+    assert_true(knows(b, "durable", &got));
+    assert_int_equal(expires(b, FIXTURE_START_US + 10 * SECOND), 1);
+    assert_false(knows(b, "alive", &got));
+    assert_true(knows(b, "durable", &got));
+}
+
+static int do_fill(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+
+    for (int i = 0; i < MORE_THAN_A_JOB; i++) {
+        struct agent agent = {.row = {.tenant = b->x->tenant.id}, .ephemeral = true};
+
+        if (agent_create(tx, b->registry, NULL, &agent, f) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void many_expire_in_several_jobs(void **state)
+{
+    struct beside *b = *state;
+
+    assert_int_equal(fixture_write(b->x, do_fill, b), 0);
+    assert_int_equal(expires(b, FIXTURE_START_US + 1), MORE_THAN_A_JOB);
+    assert_int_equal(agents_count(realm_of(b)->agents), 0);
+}
+
+struct hanging {
+    uint64_t tenant;
+    int64_t number;
+    bool fails;
+    size_t calls;
+};
+
+static int drop(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number, struct fail *f)
+{
+    struct hanging *h = arg;
+    struct collector row;
+
+    h->tenant = tenant;
+    h->number = number;
+    h->calls++;
+    if (store_collector_get(tx, tenant, number, &row, f) < 0) /* it is called before */
+        return -1;
+    return h->fails ? fail_set(f, CODE_ABORTED, "not today") : 0;
+}
+
+static void what_hangs_on_an_agent_is_dropped_by_whoever_deletes_it(void **state)
+{
+    struct beside *b = *state;
+    struct hanging h = {0};
+    struct agent got;
+
+    registry_on_delete(b->registry, drop, &h);
+    registers(b, "a", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    assert_true(knows(b, "a", &got));
+    h.fails = true;
+    assert_int_equal(fixture_write(b->x, do_delete, b), -1);
+    assert_int_equal(b->x->fail.code, CODE_ABORTED);
+    assert_int_equal(agent_find(b->x, "a", &got), 0);
+    h.fails = false;
+    assert_int_equal(fixture_write(b->x, do_delete, b), 0);
+    assert_int_equal(h.tenant, b->x->tenant.id);
+    assert_int_equal(h.number, got.row.id);
+    becomes_ephemeral(b, "b");
+    h.calls = 0;
+    assert_int_equal(expires(b, FIXTURE_START_US + 1), 1);
+    assert_int_equal(h.calls, 1);
+}
+
 static bool shows(struct metrics *m, const char *line)
 {
     struct buf out;
@@ -636,6 +750,9 @@ int main(void)
         TEST(liveness_is_written_behind),
         TEST(liveness_that_cannot_be_written_is_written_the_next_time),
         TEST(only_agents_that_are_silent_expire),
+        TEST(only_ephemeral_agents_that_are_silent_expire),
+        TEST(many_expire_in_several_jobs),
+        TEST(what_hangs_on_an_agent_is_dropped_by_whoever_deletes_it),
         TEST(metrics_tell_of_agents_pipelines_and_polls),
     };
 

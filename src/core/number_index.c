@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/heap.h"
+#include "base/macros.h"
 
 #define ROOM_MIN 16
 
@@ -19,7 +20,7 @@ struct number_block {
 void number_index_done(struct number_index *x)
 {
     for (size_t i = 0; i < x->count; i++)
-        free(x->blocks[i]);
+        free(x->blocks[i].block);
     free(x->blocks);
     *x = (struct number_index){0};
 }
@@ -33,7 +34,7 @@ static size_t find_block(const struct number_index *x, int64_t number)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (x->blocks[middle]->numbers[0] <= number)
+        if (x->blocks[middle].first <= number)
             low = middle + 1;
         else
             high = middle;
@@ -61,23 +62,23 @@ static uint32_t find_place(const struct number_block *b, int64_t number)
 }
 
 /* An empty block in front of the one that is there. */
-static struct number_block *insert_block(struct number_index *x, size_t at)
+static struct number_block *insert_block(struct number_index *x, size_t at, int64_t first)
 {
     if (x->count == x->room) {
         x->room = x->room ? x->room * 2 : ROOM_MIN;
-        x->blocks = heap_realloc(x->blocks, x->room * sizeof(struct number_block *));
+        x->blocks = heap_realloc(x->blocks, x->room * sizeof(*x->blocks));
     }
-    memmove(x->blocks + at + 1, x->blocks + at, (x->count - at) * sizeof(struct number_block *));
-    x->blocks[at] = heap_new_type(struct number_block);
+    memmove(x->blocks + at + 1, x->blocks + at, (x->count - at) * sizeof(*x->blocks));
+    x->blocks[at] = (struct number_place){first, heap_new_type(struct number_block)};
     x->count++;
-    return x->blocks[at];
+    return x->blocks[at].block;
 }
 
 static void remove_block(struct number_index *x, size_t at)
 {
-    free(x->blocks[at]);
+    free(x->blocks[at].block);
     x->count--;
-    memmove(x->blocks + at, x->blocks + at + 1, (x->count - at) * sizeof(struct number_block *));
+    memmove(x->blocks + at, x->blocks + at + 1, (x->count - at) * sizeof(*x->blocks));
 }
 
 /* The last entries of one block become the first of another one. */
@@ -94,14 +95,15 @@ static void move_entries(struct number_block *from, uint32_t first, struct numbe
 /* A full block makes room. Numbers that come in order leave full blocks behind. */
 static size_t split(struct number_index *x, size_t at, int64_t number)
 {
-    struct number_block *b = x->blocks[at];
+    struct number_block *b = x->blocks[at].block;
+    int64_t middle = b->numbers[NUMBER_BLOCK / 2];
 
     if (number > b->numbers[NUMBER_BLOCK - 1]) {
-        insert_block(x, at + 1);
+        insert_block(x, at + 1, number);
         return at + 1;
     }
-    move_entries(b, NUMBER_BLOCK / 2, insert_block(x, at + 1));
-    return number < x->blocks[at + 1]->numbers[0] ? at : at + 1;
+    move_entries(b, NUMBER_BLOCK / 2, insert_block(x, at + 1, middle));
+    return number < middle ? at : at + 1;
 }
 
 void number_index_add(struct number_index *x, int64_t number, uint32_t value)
@@ -109,11 +111,11 @@ void number_index_add(struct number_index *x, int64_t number, uint32_t value)
     size_t at = find_block(x, number);
 
     if (x->count == 0)
-        insert_block(x, 0);
-    else if (x->blocks[at]->count == NUMBER_BLOCK)
+        insert_block(x, 0, number);
+    else if (x->blocks[at].block->count == NUMBER_BLOCK)
         at = split(x, at, number);
 
-    struct number_block *b = x->blocks[at];
+    struct number_block *b = x->blocks[at].block;
     uint32_t place = find_place(b, number);
     uint32_t behind = b->count - place;
 
@@ -122,6 +124,7 @@ void number_index_add(struct number_index *x, int64_t number, uint32_t value)
     b->numbers[place] = number;
     b->values[place] = value;
     b->count++;
+    x->blocks[at].first = MIN(x->blocks[at].first, number);
 }
 
 static bool locate(const struct number_index *x, int64_t number, size_t *at, uint32_t *place)
@@ -129,16 +132,25 @@ static bool locate(const struct number_index *x, int64_t number, size_t *at, uin
     if (x->count == 0)
         return false;
     *at = find_block(x, number);
-    *place = find_place(x->blocks[*at], number);
-    return *place < x->blocks[*at]->count && x->blocks[*at]->numbers[*place] == number;
+
+    const struct number_block *b = x->blocks[*at].block;
+
+    *place = find_place(b, number);
+    return *place < b->count && b->numbers[*place] == number;
 }
 
 /* A block and the one behind it become one when that is half full at most. */
 static void join(struct number_index *x, size_t at)
 {
-    if (at + 1 >= x->count || x->blocks[at]->count + x->blocks[at + 1]->count > NUMBER_BLOCK / 2)
+    if (at + 1 >= x->count)
         return;
-    move_entries(x->blocks[at + 1], 0, x->blocks[at]);
+
+    struct number_block *b = x->blocks[at].block;
+    struct number_block *next = x->blocks[at + 1].block;
+
+    if (b->count + next->count > NUMBER_BLOCK / 2)
+        return;
+    move_entries(next, 0, b);
     remove_block(x, at + 1);
 }
 
@@ -150,7 +162,7 @@ void number_index_remove(struct number_index *x, int64_t number)
     if (!locate(x, number, &at, &place))
         return;
 
-    struct number_block *b = x->blocks[at];
+    struct number_block *b = x->blocks[at].block;
     uint32_t behind = --b->count - place;
 
     memmove(b->numbers + place, b->numbers + place + 1, behind * sizeof(b->numbers[0]));
@@ -171,7 +183,7 @@ bool number_index_find(const struct number_index *x, int64_t number, uint32_t *v
 
     if (!locate(x, number, &at, &place))
         return false;
-    *value = x->blocks[at]->values[place];
+    *value = x->blocks[at].block->values[place];
     return true;
 }
 
@@ -184,10 +196,10 @@ size_t number_index_above(const struct number_index *x, int64_t after, struct nu
         return 0;
 
     size_t at = find_block(x, after);
-    uint32_t place = find_place(x->blocks[at], after + 1);
+    uint32_t place = find_place(x->blocks[at].block, after + 1);
 
     for (; n < limit && at < x->count; at++, place = 0) {
-        const struct number_block *b = x->blocks[at];
+        const struct number_block *b = x->blocks[at].block;
 
         for (; n < limit && place < b->count; place++)
             out[n++] = (struct number_entry){b->numbers[place], b->values[place]};
@@ -197,5 +209,5 @@ size_t number_index_above(const struct number_index *x, int64_t after, struct nu
 
 size_t number_index_bytes(const struct number_index *x)
 {
-    return x->room * sizeof(struct number_block *) + x->count * sizeof(struct number_block);
+    return x->room * sizeof(*x->blocks) + x->count * sizeof(struct number_block);
 }

@@ -13,9 +13,15 @@
 
 struct number_block;
 
+/* None of them empty. */
+struct number_place {
+    int64_t first; /* at most the block's first number, and above all of the block before */
+    struct number_block *block;
+};
+
 /* Zeroed: empty. */
 struct number_index {
-    struct number_block **blocks; /* none of them empty */
+    struct number_place *blocks;
     size_t count;
     size_t room;
 };

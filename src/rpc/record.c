@@ -58,6 +58,16 @@ static const char *proto_name(uint8_t version)
     return version == 20 ? "HTTP/2" : version == 11 ? "HTTP/1.1" : "HTTP/1.0";
 }
 
+static struct str shown_path(const struct flight *fl)
+{
+    const struct route *route = fl->info->route;
+    const struct call *c = &fl->call;
+
+    if (route && (route->flags & ROUTE_SECRET_PATH) != 0)
+        return arena_printf(c->arena, "%s%s", fl->info->dialect->prefixes[0], route->path);
+    return str_first(c->x->req.path, 512);
+}
+
 /* Times are whole microseconds. The path comes without its query: there may be secrets in it. */
 static void access_line(const struct flight *fl, int64_t total_us)
 {
@@ -68,12 +78,11 @@ static void access_line(const struct flight *fl, int64_t total_us)
 
     LOG_AT(&c->log, level, "request", KV_STR("peer", x->req.peer->address),
            KV_SLICE("key", fl->caller.key_id),
-           KV_SLICE("method", str_first(x->req.method_text, 32)),
-           KV_SLICE("path", str_first(x->req.path, 512)), KV_INT("code", x->resp.status),
-           KV_STR("rpc_code", code_name(fl->code)), KV_UINT("bytes_in", x->req.body_bytes),
-           KV_UINT("bytes_out", x->bytes_out), KV_INT("queue_us", c->queue_wait_us),
-           KV_INT("store_us", c->store_us), KV_INT("total_us", total_us),
-           KV_STR("proto", proto_name(x->req.version)));
+           KV_SLICE("method", str_first(x->req.method_text, 32)), KV_SLICE("path", shown_path(fl)),
+           KV_INT("code", x->resp.status), KV_STR("rpc_code", code_name(fl->code)),
+           KV_UINT("bytes_in", x->req.body_bytes), KV_UINT("bytes_out", x->bytes_out),
+           KV_INT("queue_us", c->queue_wait_us), KV_INT("store_us", c->store_us),
+           KV_INT("total_us", total_us), KV_STR("proto", proto_name(x->req.version)));
 }
 
 void record_sent(struct flight *fl)

@@ -76,6 +76,9 @@ struct route {
 /* The request's body may be in zlib's format too ("deflate"). */
 #define ROUTE_DEFLATE (1u << 6)
 
+/* A part of the path is a secret: log lines show the route's own path instead. */
+#define ROUTE_SECRET_PATH (1u << 7)
+
 /* Which of the dialect's limit policies counts the route (limit.h); class 0 when not given. */
 #define ROUTE_LIMIT_CLASS(n) ((uint32_t)(n) << 8)
 

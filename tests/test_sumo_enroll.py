@@ -222,6 +222,19 @@ def test_failing_registrations_are_slowed_and_good_ones_are_not(tmp_path):
         sumo.hang_up()
 
 
+def test_a_tenant_has_as_many_collectors_as_it_may_have(tmp_path):
+    with Server(tmp_path, "--fleet-collectors-max", "2") as server:
+        sumo = Sumo(server)
+        token = sumo.installation_token()["encodedTokenAndUrl"]
+        sumo.register("a", token)
+        sumo.register("b", token)
+        answer = enroll(sumo, token, {"collectorName": "c"})
+        assert answer.status == 429 and errors_of(answer), "later there may be room"
+        assert sumo.register("b", token, clobber=True).beat() == 204
+        assert sumo.listed() == ["a", "b"]
+        sumo.hang_up()
+
+
 # --- heartbeats
 
 

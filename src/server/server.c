@@ -254,6 +254,7 @@ static int open_sumologic(struct server *s, struct fail *f)
     s->belongings = (struct belongings){.keyring = s->ring, .inlets = s->inlets};
     registry_on_delete(s->registry, belongings_drop, &s->belongings);
     s->sumologic = (struct sumologic_app){
+        .agent_settings = &s->settings,
         .store = s->store,
         .registry = s->registry,
         .keyring = s->ring,

@@ -14,6 +14,7 @@
 #define FLEET_CHARS    64
 #define SUFFIX_CHARS   14 /* "-1790000000000" */
 #define SUFFIXES_TRIED 1000
+#define FULL_RETRY_MS  60000
 
 struct request {
     struct str name; /* as asked for, at most NAME_CHARS of it */
@@ -191,6 +192,18 @@ static int suffixed(struct call *c, struct str asked, struct str *out, struct fa
                        "No free name was found for this collector.");
 }
 
+/* There may be room once others are gone. */
+static int check_room(struct call *c, struct fail *f)
+{
+    const struct sumologic_app *app = sumo_app(c);
+    size_t max = agent_settings_get(app->agent_settings)->collectors_max;
+
+    if (agent_check_room(app->registry, c->caller->tenant, max, f) == 0)
+        return 0;
+    f->retry_after_ms = FULL_RETRY_MS;
+    return -1;
+}
+
 /* Only what registered itself is displaced: whoever holds a token must not be able to delete
  * collectors that an operator made. */
 static int name_get(struct call *c, const struct request *r, struct str *out, struct fail *f)
@@ -200,14 +213,13 @@ static int name_get(struct call *c, const struct request *r, struct str *out, st
 
     if (rc < 0)
         return -1;
-    if (rc == 1 && r->clobber && row.kind == COLLECTOR_AGENT) {
-        if (displace(c, &row, f) < 0)
-            return -1;
-        rc = 0;
-    }
+    *out = r->name;
+    if (rc == 1 && r->clobber && row.kind == COLLECTOR_AGENT)
+        return displace(c, &row, f);
+    if (check_room(c, f) < 0)
+        return -1;
     if (rc == 1)
         return suffixed(c, r->name, out, f);
-    *out = r->name;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #ifndef API_SUMOLOGIC_SUMOLOGIC_H
 #define API_SUMOLOGIC_SUMOLOGIC_H
 
+#include "api/agent_settings.h"
 #include "api/sumologic/storm.h"
 #include "core/inlets.h"
 #include "core/key.h"
@@ -35,7 +36,8 @@ struct sumologic_app {
     struct keyring *keyring;
     const struct master_key *master;
     struct inlets *inlets;
-    struct spool *spool; /* NULL: nothing is received */
+    struct spool *spool;         /* NULL: nothing is received */
+    struct slot *agent_settings; /* agent_settings.h */
     struct storm *storm; /* of failing registrations, see storm.h; NULL: they are not counted */
     struct clock *clock;
     struct metrics *metrics;

@@ -10,7 +10,7 @@
 #define COLLECTOR_EXT_ID_MAX 255
 #define COLLECTOR_NAME_MAX   1020 /* 255 characters of any language */
 #define COLLECTOR_LABELS_MAX 256
-#define LABEL_KEY_MAX        400 /* 100 characters of any language */
+#define LABEL_KEY_MAX        1020 /* 255 characters of any language */
 #define LABEL_VALUE_MAX      4096
 #define COLLECTOR_BODY_MAX   (4u << 20)
 

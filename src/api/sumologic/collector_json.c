@@ -3,6 +3,7 @@
  * what the domain keeps. Pure but for the clock that callers bring. */
 #include "api/sumologic/installable.h"
 #include "api/sumologic/internal.h"
+#include "codec/utf8.h"
 
 #define NAME_CHARS     128
 #define TEXT_CHARS     1024
@@ -11,6 +12,15 @@
 #define CATEGORY_CHARS 1024
 
 /* --- tables --- */
+
+static int check_name(struct arena *a, const struct json_value *v, struct fail *f)
+{
+    (void)a;
+    if (!utf8_has_control(v->text))
+        return 0;
+    return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
+                       "The name must not contain control characters.");
+}
 
 static int check_mode(struct arena *a, const struct json_value *v, struct fail *f)
 {
@@ -71,7 +81,7 @@ static const struct member_table without_id = {
 #define NAME_MEMBER                                                                                \
     {                                                                                              \
         .name = "name", .type = MEMBER_STRING, .flags = MEMBER_REQUIRED, .min = 1,                 \
-        .max = NAME_CHARS                                                                          \
+        .max = NAME_CHARS, .check = check_name                                                     \
     }
 #define TEXT_MEMBER(member, chars)                                                                 \
     {                                                                                              \

@@ -153,6 +153,19 @@ struct answer {
     struct str message;
 };
 
+/* Never empty, and with a full stop: a script in use cuts the last character. */
+static struct str sentence(struct arena *a, struct str text)
+{
+    char last = text.len > 0 ? text.p[text.len - 1] : '\0';
+
+    if (text.len == 0)
+        return STR("The request was refused.");
+    if ((last >= 'a' && last <= 'z') || (last >= 'A' && last <= 'Z') ||
+        (last >= '0' && last <= '9'))
+        return arena_printf(a, "%.*s.", STR_ARG(text));
+    return text;
+}
+
 static struct answer answer_make(struct call *c, const struct fail *f)
 {
     struct answer out = {.wire = error_find(f, c->status), .id = error_id(c->arena)};
@@ -160,9 +173,7 @@ static struct answer answer_make(struct call *c, const struct fail *f)
     if (out.wire.status == 403 && f->reason && strcmp(f->reason, "scope_missing") == 0 &&
         is_wrong_kind(c))
         out.wire = codes[CODE_UNAUTHENTICATED];
-    out.message = str_of(out.wire.message ? out.wire.message : f->message);
-    if (out.message.len == 0)
-        out.message = STR("The request was refused.");
+    out.message = sentence(c->arena, str_of(out.wire.message ? out.wire.message : f->message));
     c->status = out.wire.status;
     if (out.wire.status == 401 || out.wire.status == 429)
         log_debug(&c->log, "error answered", KV_SLICE("error_id", out.id),

@@ -15,8 +15,8 @@
 #include "core/hosted.h"
 #include "core/source.h"
 
-#define SUMO_COLLECTOR_BODY (64u << 10)
-#define SUMO_HEARTBEAT_BODY (4u << 10) /* there is none; some clients send {} */
+#define SUMO_COLLECTOR_BODY (256u << 10) /* all texts at their longest, escaped: 80 KiB */
+#define SUMO_HEARTBEAT_BODY (4u << 10)   /* there is none; some clients send {} */
 #define SUMO_SOURCE_BODY    (1u << 20)
 #define SUMO_LIST_ANSWER    (16u << 20)
 #define SUMO_DATA_BODY      (16u << 20) /* of agents */

@@ -3,8 +3,10 @@
 #include "api/sumologic/source_doc.h"
 
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 #include "api/sumologic/source_refs.h"
 #include "api/sumologic/source_rules.h"
+#include "base/id.h"
 #include "base/random.h"
 #include "codec/sha256.h"
 #include "codec/utf8.h"
@@ -16,34 +18,13 @@
 #define RECEIVER_PATH "/receiver/v1/http"
 #define STATE_PENDING "Pending" /* of a source that runs in the vendor's cloud, and not here */
 
-static int missing(struct fail *f, const char *member)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing", "Missing required field: '%s'",
-                       member));
-    return fail_field(f, "%s", member);
-}
-
-static int invalid(struct fail *f, const char *member, const char *what)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
-                       "Invalid value for field '%s': %s.", member, what));
-    return fail_field(f, "%s", member);
-}
-
-static struct str text_at(const struct json_value *object, const char *key)
-{
-    const struct json_value *v = json_find(object, str_of(key));
-
-    return v && v->kind == JSON_KIND_STRING ? v->text : (struct str){NULL, 0};
-}
-
 /* --- from a request --- */
 
 static int type_take(const struct json_value *request, bool is_hosted,
                      const struct source_type **out, struct fail *f)
 {
     const struct json_value *v = json_find(request, STR("sourceType"));
-    struct str name = text_at(request, "sourceType");
+    struct str name = source_text(request, "sourceType");
     const struct source_type *type = source_type_find(name);
 
     if (!v || v->kind == JSON_KIND_NULL || (v->kind == JSON_KIND_STRING && name.len == 0))
@@ -66,7 +47,7 @@ static int type_take(const struct json_value *request, bool is_hosted,
 static int cutoff_take(struct arena *a, const struct json_value *request, int64_t now_us,
                        struct json_value *tree, struct fail *f)
 {
-    struct str relative = text_at(request, "cutoffRelativeTime");
+    struct str relative = source_text(request, "cutoffRelativeTime");
     int64_t ms = 0;
 
     if (relative.len == 0 || !json_find(tree, STR("cutoffTimestamp")))
@@ -118,7 +99,7 @@ static int ref_take(struct arena *a, const struct source_type *type, struct json
 
     if (!ref || (type->flags & (SOURCE_POLLS | SOURCE_REFERS)) == 0)
         return 0;
-    if (refs_take(a, owner, text_at(tree, "contentType"), ref,
+    if (refs_take(a, owner, source_text(tree, "contentType"), ref,
                   json_find(stored, STR("thirdPartyRef")), &taken, f) < 0)
         return -1;
     taken->next = NULL;
@@ -134,13 +115,13 @@ static int name_take(struct arena *a, const struct source_type *type, struct jso
     if ((type->flags & SOURCE_CONFIG_NAME) == 0)
         return 0;
     if (!name || name->kind == JSON_KIND_NULL)
-        return missing(f, "name");
+        return source_missing(f, "name");
     if (name->kind != JSON_KIND_STRING)
-        return invalid(f, "config.name", "it must be a string");
+        return source_invalid(f, "config.name", "it must be a string");
     if (name->text.len == 0)
-        return missing(f, "name");
+        return source_missing(f, "name");
     if (utf8_count(name->text) > NAME_CHARS)
-        return invalid(f, "config.name", "it is longer than 128 characters");
+        return source_invalid(f, "config.name", "it is longer than 128 characters");
     json_set(tree, STR("name"), json_new_str(a, name->text));
     return 0;
 }
@@ -204,12 +185,12 @@ int source_doc_encode(struct arena *a, const struct source_doc *doc, struct str 
 
 struct str source_doc_name(const struct source_doc *doc)
 {
-    return text_at(doc->tree, "name");
+    return source_text(doc->tree, "name");
 }
 
 struct str source_doc_token(const struct source_doc *doc)
 {
-    return (doc->type->flags & SOURCE_TOKEN) != 0 ? text_at(doc->tree, "token")
+    return (doc->type->flags & SOURCE_TOKEN) != 0 ? source_text(doc->tree, "token")
                                                   : (struct str){NULL, 0};
 }
 
@@ -219,7 +200,7 @@ bool source_doc_listens(const struct source_doc *doc, struct str *protocol, int6
 
     if ((doc->type->flags & SOURCE_LISTENS) == 0 || !v || json_num_i64(v->text, port) < 0)
         return false;
-    *protocol = text_at(doc->tree, "protocol");
+    *protocol = source_text(doc->tree, "protocol");
     return true;
 }
 
@@ -337,7 +318,6 @@ static struct str add_secret(void *arg, struct str place, struct str secret)
 /* What is shown does not tell one secret from another; the tag has to. */
 struct str source_doc_etag(struct arena *a, const struct source_doc *doc)
 {
-    static const char digits[] = "0123456789abcdef";
     struct str shown = members_etag(a, &doc->type->table, doc->tree);
     uint8_t hash[SHA256_LEN];
     struct buf all;
@@ -351,10 +331,7 @@ struct str source_doc_etag(struct arena *a, const struct source_doc *doc)
 
     char *text = arena_alloc_raw(a, TAG_LEN);
 
-    for (size_t i = 0; i < TAG_LEN / 2; i++) {
-        text[2 * i] = digits[hash[i] >> 4];
-        text[2 * i + 1] = digits[hash[i] & 15];
-    }
+    hex_print(hash, TAG_LEN / 2, text);
     return str_make(text, TAG_LEN);
 }
 

@@ -4,6 +4,7 @@
 #include "api/sumologic/internal.h"
 
 #include "api/sumologic/source_doc.h"
+#include "api/sumologic/source_json.h"
 #include "api/sumologic/source_rules.h"
 
 #define METADATA_MAX 65536
@@ -46,21 +47,14 @@ static void put_fields(struct buf *out, const struct json_value *fields)
     buf_put_byte(out, '\n');
 }
 
-static struct str text_at(const struct json_value *object, const char *key)
-{
-    const struct json_value *v = json_find(object, str_of(key));
-
-    return v && v->kind == JSON_KIND_STRING ? v->text : (struct str){NULL, 0};
-}
-
 static struct str metadata_of(struct arena *a, const struct json_value *tree)
 {
     struct buf out;
 
     buf_init_arena(&out, a, METADATA_MAX);
-    put_line(&out, "host", text_at(tree, "hostName"));
-    put_line(&out, "name", text_at(tree, "name"));
-    put_line(&out, "category", text_at(tree, "category"));
+    put_line(&out, "host", source_text(tree, "hostName"));
+    put_line(&out, "name", source_text(tree, "name"));
+    put_line(&out, "category", source_text(tree, "category"));
     put_fields(&out, json_find(tree, STR("fields")));
     return buf_str(&out);
 }

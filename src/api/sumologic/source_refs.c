@@ -2,6 +2,8 @@
 /* See source_refs.h. */
 #include "api/sumologic/source_refs.h"
 
+#include "api/sumologic/source_json.h"
+
 #define TEXT(member)                                                                               \
     {                                                                                              \
         .name = (member), .type = MEMBER_STRING, .flags = MEMBER_EMPTY_OUT                         \
@@ -275,22 +277,6 @@ static const struct service *service_find(struct str name)
     return NULL;
 }
 
-/* --- failures --- */
-
-static int missing(struct fail *f, const char *member)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing", "Missing required field: '%s'",
-                       member));
-    return fail_field(f, "%s", member);
-}
-
-static int invalid(struct fail *f, const char *member, const char *what)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
-                       "Invalid value for field '%s': %s.", member, what));
-    return fail_field(f, "%s", member);
-}
-
 /* --- trees --- */
 
 /* At the end, without a look for one of the same name: keys come from an object that has none
@@ -366,20 +352,20 @@ static int part_check(struct arena *a, const char *name, const struct json_value
     size_t index = 0;
 
     if (!part && allowed != 0 && (allowed & ABSENT) == 0)
-        return missing(f, name);
+        return source_missing(f, name);
     if (!part)
         return 0;
     if (part->kind != JSON_KIND_OBJECT)
-        return invalid(f, name, "it must be an object");
+        return source_invalid(f, name, "it must be an object");
     if (type && type->kind != JSON_KIND_STRING)
-        return invalid(f, name, "its type must be a string");
+        return source_invalid(f, name, "its type must be a string");
     if (!type || type->text.len == 0)
-        return allowed == 0 || (allowed & ABSENT) != 0 ? 0 : missing(f, "type");
+        return allowed == 0 || (allowed & ABSENT) != 0 ? 0 : source_missing(f, "type");
 
     const struct variant *v = variant_find(of, count, type->text, &index);
 
     if (allowed != 0 && (!v || (allowed & BIT(index)) == 0))
-        return invalid(f, name, "its type does not belong to this kind of source");
+        return source_invalid(f, name, "its type does not belong to this kind of source");
     return v ? members_take(a, &v->table, part, NULL, &unused, f) : 0;
 }
 
@@ -424,16 +410,16 @@ static int service_check(enum ref_owner owner, struct str content_type,
     const struct json_value *type = json_find(resource, STR("serviceType"));
 
     if (!type || is_blank(type))
-        return missing(f, "serviceType");
+        return source_missing(f, "serviceType");
     if (type->kind != JSON_KIND_STRING)
-        return invalid(f, "serviceType", "it must be a string");
+        return source_invalid(f, "serviceType", "it must be a string");
     *out = service_find(type->text);
 
     const struct service *content = service_find(content_type);
 
     if (owner == REF_POLLING &&
         ((content && *out != content) || (*out && (*out)->owner != REF_POLLING)))
-        return invalid(f, "serviceType", "it must be that of contentType");
+        return source_invalid(f, "serviceType", "it must be that of contentType");
     return 0;
 }
 
@@ -444,7 +430,7 @@ static int secrets_check(const struct json_value *auth, struct fail *f)
         const struct json_value *v = json_find(auth, str_of(secrets[i]));
 
         if (v && v->kind != JSON_KIND_NULL && v->kind != JSON_KIND_STRING)
-            return invalid(f, secrets[i], "it must be a string");
+            return source_invalid(f, secrets[i], "it must be a string");
     }
     return 0;
 }
@@ -490,13 +476,13 @@ int refs_take(struct arena *a, enum ref_owner owner, struct str content_type,
     struct json_value *resource = NULL;
 
     if (!all)
-        return missing(f, "resources");
+        return source_missing(f, "resources");
     if (all->kind != JSON_KIND_ARRAY)
-        return invalid(f, "resources", "it must be an array");
+        return source_invalid(f, "resources", "it must be an array");
     if (all->count != 1)
-        return invalid(f, "resources", "it must hold exactly one resource");
+        return source_invalid(f, "resources", "it must hold exactly one resource");
     if (all->first->kind != JSON_KIND_OBJECT)
-        return invalid(f, "resources", "its items must be objects");
+        return source_invalid(f, "resources", "its items must be objects");
     if (resource_take(a, owner, content_type, all->first, resource_of(stored), &resource, f) < 0)
         return -1;
 

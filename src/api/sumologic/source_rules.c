@@ -2,6 +2,8 @@
 /* See source_rules.h. */
 #include "api/sumologic/source_rules.h"
 
+#include "api/sumologic/source_json.h"
+
 #define RULE_NAME_CHARS 32
 #define PATTERN_CHARS   4096
 
@@ -175,16 +177,9 @@ static const struct member rule_items[] = {
 const struct member_table source_rule_table = {
     .name = "processing rule", .items = rule_items, .count = COUNTOF(rule_items)};
 
-static struct str text_at(const struct json_value *object, const char *key)
-{
-    const struct json_value *v = json_find(object, str_of(key));
-
-    return v && v->kind == JSON_KIND_STRING ? v->text : (struct str){NULL, 0};
-}
-
 static enum rule_kind kind_of(const struct json_value *rule)
 {
-    struct str name = text_at(rule, "filterType");
+    struct str name = source_text(rule, "filterType");
 
     for (size_t i = 0; i < COUNTOF(kinds); i++)
         if (str_eq(name, str_of(kinds[i].name)))
@@ -196,8 +191,7 @@ static int needs(const struct json_value *rule, size_t index, const char *member
 {
     if (json_find(rule, str_of(member)))
         return 0;
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing", "Missing required field: '%s'",
-                       member));
+    IGNORE(source_missing(f, member));
     return fail_field(f, "filters[%zu].%s", index, member);
 }
 
@@ -206,7 +200,7 @@ static int rule_check(struct json_value *rule, size_t index, struct fail *f)
     enum rule_kind kind = kind_of(rule);
     struct pattern_shape shape = {0};
 
-    if (kind != RULE_MASK && text_at(rule, "mask").len == 0)
+    if (kind != RULE_MASK && source_text(rule, "mask").len == 0)
         json_remove(rule, STR("mask"));
     if (kind == RULE_MASK && needs(rule, index, "mask", f) < 0)
         return -1;
@@ -214,7 +208,7 @@ static int rule_check(struct json_value *rule, size_t index, struct fail *f)
         return -1;
     if (kind != RULE_MASK && kind != RULE_HASH)
         return 0;
-    if (pattern_shape(text_at(rule, "regexp"), &shape) && shape.groups > 0)
+    if (pattern_shape(source_text(rule, "regexp"), &shape) && shape.groups > 0)
         return 0;
     IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
                        "The regular expression of a Hash or Mask rule needs at least one group."));
@@ -232,9 +226,9 @@ struct rule_spec *source_rules_of(struct arena *a, const struct json_value *filt
     json_foreach (rule, filters) {
         specs[i++] = (struct rule_spec){
             .kind = kind_of(rule),
-            .name = text_at(rule, "name"),
-            .pattern = text_at(rule, "regexp"),
-            .mask = text_at(rule, "mask"),
+            .name = source_text(rule, "name"),
+            .pattern = source_text(rule, "regexp"),
+            .mask = source_text(rule, "mask"),
         };
     }
     return specs;
@@ -242,7 +236,7 @@ struct rule_spec *source_rules_of(struct arena *a, const struct json_value *filt
 
 enum rule_hash source_hash_of(const struct json_value *source)
 {
-    return str_eq(text_at(source, "hashAlgorithm"), STR("SHA-256")) ? RULE_SHA256 : RULE_MD5;
+    return str_eq(source_text(source, "hashAlgorithm"), STR("SHA-256")) ? RULE_SHA256 : RULE_MD5;
 }
 
 int source_rules_check(struct arena *a, struct json_value *filters, bool compiles, struct fail *f)

@@ -3,6 +3,7 @@
 #include "api/sumologic/source_types.h"
 
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 #include "api/sumologic/source_rules.h"
 
 #define NAME_CHARS     128
@@ -172,9 +173,7 @@ static int check_remote_file(const struct json_value *taken, struct fail *f)
 
     if (json_find(taken, str_of(needed)))
         return 0;
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing", "Missing required field: '%s'",
-                       needed));
-    return fail_field(f, "%s", needed);
+    return source_missing(f, needed);
 }
 
 static const char *const syslog_protocols[] = {"UDP", "TCP", NULL};

@@ -4,6 +4,7 @@
 #include "api/sumologic/internal.h"
 
 #include "api/sumologic/source_doc.h"
+#include "api/sumologic/source_json.h"
 
 #define SOURCES_MAX 1000
 
@@ -324,11 +325,8 @@ static int check_body_id(const struct json_value *request, int64_t id, struct fa
     const struct json_value *v = json_find(request, STR("id"));
     int64_t n = 0;
 
-    if (!v || v->kind == JSON_KIND_NULL) {
-        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
-                           "Missing required field: 'id'"));
-        return fail_field(f, "id");
-    }
+    if (!v || v->kind == JSON_KIND_NULL)
+        return source_missing(f, "id");
     if (v->kind == JSON_KIND_NUMBER && json_num_i64(v->text, &n) == 0 && n == id)
         return 0;
     return fail_reason(f, CODE_INVALID_ARGUMENT, "source_body_id",

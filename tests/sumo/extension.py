@@ -191,7 +191,7 @@ class Extension:
             turns = 0
             while self.beat() and self.now <= end:
                 turns += 1
-                assert turns < 100, "a storm"
+                assert turns < 100, f"a storm: {self.sent[:40]}"
 
     def stop(self):
         self.hang_up()

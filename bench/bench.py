@@ -15,6 +15,7 @@ import time
 
 import idle
 import load
+import receiver
 import report
 import rpc
 from procs import Muster, Nginx, Trouble, memory_kib, raise_file_limit
@@ -267,6 +268,14 @@ class Bench:
         """Unary echo by Connect and gRPC, against nginx and, when Go is there, connect-go."""
         rpc.measure(self, SERVER_CORE, LOAD_CORE)
 
+    # --- the receiver --------------------------------------------------------------------------
+
+    say = staticmethod(say)
+
+    def receiver(self):
+        """Messages a second that sources take durably, and their bytes beside dd's."""
+        receiver.measure(self, metrics)
+
     # --- small programs ------------------------------------------------------------------------
 
     def micro(self):
@@ -318,7 +327,8 @@ def mean(before, after, word):
 
 
 NAMES = {"routes": Bench.routes, "creates": Bench.creates, "idle": Bench.idle,
-         "startup": Bench.startup, "rpc": Bench.rpc, "micro": Bench.micro}
+         "startup": Bench.startup, "rpc": Bench.rpc,
+         "receiver": Bench.receiver, "micro": Bench.micro}
 
 
 def arguments():

@@ -13,13 +13,18 @@
 
 /* --- tables --- */
 
+/* Blanks stay as they were given. */
 static int check_name(struct arena *a, const struct json_value *v, struct fail *f)
 {
+    struct str rest = v->text;
+
     (void)a;
-    if (!utf8_has_control(v->text))
-        return 0;
-    return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
-                       "The name must not contain control characters.");
+    do {
+        if (utf8_has_control(str_cut(&rest, '\t')))
+            return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
+                               "The name must not contain control characters.");
+    } while (rest.len > 0);
+    return 0;
 }
 
 static int check_mode(struct arena *a, const struct json_value *v, struct fail *f)
@@ -415,7 +420,10 @@ int sumo_collector_apply(struct arena *a, const struct json_value *taken,
         col->hosted.fields = fields_at(a, taken);
         col->hosted.row.name = name;
     } else if (!str_eq(name, col->name)) {
-        col->agent.row.name = name; /* one without a name is shown by its id, and stays so */
+        /* One without a name is shown by its id, and stays so. A name given here is its own, which
+         * its reports leave alone. */
+        col->agent.row.name = name;
+        col->agent.row.unique_name = true;
     }
     col->name = name;
     return 0;

@@ -153,15 +153,13 @@ struct answer {
     struct str message;
 };
 
-/* Never empty, and with a full stop: a script in use cuts the last character. */
+/* Never empty. What layers below say in passing ends in a full stop here: a script in use cuts the
+ * last character. This face's own words, which begin with a capital, stay as they are. */
 static struct str sentence(struct arena *a, struct str text)
 {
-    char last = text.len > 0 ? text.p[text.len - 1] : '\0';
-
     if (text.len == 0)
         return STR("The request was refused.");
-    if ((last >= 'a' && last <= 'z') || (last >= 'A' && last <= 'Z') ||
-        (last >= '0' && last <= '9'))
+    if (text.p[0] >= 'a' && text.p[0] <= 'z' && text.p[text.len - 1] != '.')
         return arena_printf(a, "%.*s.", STR_ARG(text));
     return text;
 }

@@ -194,6 +194,15 @@ static void messages_are_never_empty(void **state)
     assert_true(strlen(text(body(), "message")) > 0);
 }
 
+static void documented_words_stay_as_they_are(void **state)
+{
+    struct fail f = failure(CODE_INVALID_ARGUMENT, "source_type", "Please specify a source type");
+
+    (void)state;
+    error_flat(&world.call, &f);
+    assert_string_equal(text(body(), "message"), "Please specify a source type");
+}
+
 static void a_key_without_the_scope_is_forbidden(void **state)
 {
     struct fail f = failure(CODE_PERMISSION_DENIED, "scope_missing", "");
@@ -255,6 +264,7 @@ int main(void)
         TEST(the_newer_endpoints_list_their_errors),
         TEST(what_went_wrong_inside_is_not_told),
         TEST(messages_are_never_empty),
+        TEST(documented_words_stay_as_they_are),
         TEST(a_key_without_the_scope_is_forbidden),
         TEST(a_credential_for_another_door_counts_as_none),
         TEST(the_receiver_answers_with_a_line),

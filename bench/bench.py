@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import fleet
 import idle
 import load
 import report
@@ -267,6 +268,12 @@ class Bench:
         """Unary echo by Connect and gRPC, against nginx and, when Go is there, connect-go."""
         rpc.measure(self, SERVER_CORE, LOAD_CORE)
 
+    # --- fleet ---------------------------------------------------------------------------------
+
+    def fleet(self):
+        """A million virtual Alloys: registration, polls, an edit, lists, memory (5 minutes)."""
+        fleet.measure(self, SERVER_CORE, LOAD_CORE)
+
     # --- small programs ------------------------------------------------------------------------
 
     def micro(self):
@@ -318,7 +325,8 @@ def mean(before, after, word):
 
 
 NAMES = {"routes": Bench.routes, "creates": Bench.creates, "idle": Bench.idle,
-         "startup": Bench.startup, "rpc": Bench.rpc, "micro": Bench.micro}
+         "startup": Bench.startup, "rpc": Bench.rpc,
+         "fleet": Bench.fleet, "micro": Bench.micro}
 
 
 def arguments():

@@ -107,12 +107,12 @@ class Fleet:
                 steps = [f"unchanged={seconds}"]
                 yours, = self.sim(static, self.small, steps, self.load_core, blind=True)
                 # Agents that start without a hash learn it first, all of them.
-                last = self.sim(where, self.small, ["settle", *steps], self.load_core)[1]
+                last = self.sim(where, self.small, ["learn", *steps], self.load_core)[1]
                 if last.changed:
                     raise Trouble(f"{last.changed} polls were not unchanged")
                 other.add(yours.per_cpu_second)
                 mine.add(last.per_cpu_second)
-            poll, = self.sim(where, self.small, ["settle", f"poll={10 if self.quick else 30}@256"],
+            poll, = self.sim(where, self.small, ["learn", f"poll={10 if self.quick else 30}@256"],
                              self.load_core, interval=60 * self.small / 100000)[1:]
         finally:
             muster.forget()

@@ -33,6 +33,7 @@ static const char usage[] =
     "steps:\n"
     "  pipelines=N    writes N pipelines; the first matches every agent\n"
     "  register       every agent calls RegisterCollector, as fast as it goes\n"
+    "  learn          every agent polls once, as fast as it goes\n"
     "  settle         every agent polls without a hash, then reports its status\n"
     "  herd           all start at once: register, first poll, report, register\n"
     "  poll=S         S seconds of polls at the interval, each at a random moment\n"
@@ -343,9 +344,12 @@ static void step_agents(struct run *r, const char *name)
     static const enum fleet_request herd[] = {FLEET_REGISTER, FLEET_FIRST, FLEET_REPORT,
                                               FLEET_REGISTER};
     static const enum fleet_request poll[] = {FLEET_POLL};
+    static const enum fleet_request learn[] = {FLEET_LEARN};
 
     if (strcmp(name, "register") == 0)
         set_chain(r, reg, COUNTOF(reg));
+    else if (strcmp(name, "learn") == 0)
+        set_chain(r, learn, COUNTOF(learn));
     else if (strcmp(name, "settle") == 0)
         set_chain(r, settle, COUNTOF(settle));
     else if (strcmp(name, "herd") == 0)
@@ -360,8 +364,8 @@ static void step_agents(struct run *r, const char *name)
         run_closed(r, r->fleet.count, 0);
 }
 
-static const char *const names[] = {"pipelines", "register",  "settle", "herd",
-                                    "poll",      "unchanged", "edit",   "list"};
+static const char *const names[] = {"pipelines", "register",  "learn", "settle", "herd",
+                                    "poll",      "unchanged", "edit",  "list"};
 
 static struct step step_parse(const char *text)
 {

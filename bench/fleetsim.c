@@ -117,16 +117,17 @@ static double cpu_seconds(pid_t pid)
 static double resident_mib(pid_t pid)
 {
     char path[64];
-    long size = 0;
-    long resident = 0;
+    char line[128] = "";
+    const char *pages;
     FILE *f;
 
     snprintf(path, sizeof(path), "/proc/%d/statm", pid == 0 ? getpid() : pid);
     f = fopen(path, "re");
-    if (!f || fscanf(f, "%ld %ld", &size, &resident) != 2)
+    if (!f || !fgets(line, sizeof(line), f))
         trouble("no memory figures of the server");
     fclose(f);
-    return (double)(resident * sysconf(_SC_PAGESIZE)) / (1 << 20);
+    pages = strchr(line, ' '); /* behind the size */
+    return pages ? strtod(pages, NULL) * (double)sysconf(_SC_PAGESIZE) / (1 << 20) : 0;
 }
 
 /* --- requests --- */

@@ -121,14 +121,18 @@ static struct compiled *publish(struct pipelines *p, struct compiled *c)
     if (!choice && !text)
         return c;
     compiled_join(c, p->conditions);
-    if (old)
+    c->choice_number = number;
+    c->text_number = number;
+    if (old) {
         compiled_leave(old, p->conditions);
-    c->choice_number = choice ? number : old->choice_number;
-    c->text_number = text ? number : old->text_number;
-    if (old)
+        if (!choice)
+            c->choice_number = old->choice_number;
+        if (!text)
+            c->text_number = old->text_number;
         p->all[pipelines_index(p, c->id)] = c;
-    else
+    } else {
         insert(p, pipelines_index(p, c->id), c);
+    }
     record(p, c->id, choice, text);
     return old;
 }

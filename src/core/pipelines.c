@@ -432,7 +432,7 @@ static void settle(struct pipelines *p, const struct agent_view *v, struct choic
     if (ids) {
         struct pipeline_set *s = sets_intern(p->sets, ids->at, ids->count);
 
-        c->has_hash = c->has_hash && s == c->set;
+        c->has_hash = c->has_hash && c->set && s == c->set;
         sets_unref(p->sets, &c->set);
         c->set = s;
     }

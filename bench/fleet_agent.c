@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/heap.h"
 #include "base/id.h"
+#include "base/random.h"
 #include "codec/base64.h"
 
 #define TEXT_MAX ((size_t)1 << 20)
@@ -158,7 +159,7 @@ static void basic(const char *user, const char *token, char *out, size_t size)
 void fleet_init(struct fleet *f, size_t count, uint16_t port, const char *agent_token,
                 const char *manager_token)
 {
-    *f = (struct fleet){.count = count, .edition = 1};
+    *f = (struct fleet){.count = count, .edition = 1, .run = (unsigned)random_u64()};
     f->hashes = heap_calloc(count, sizeof(*f->hashes));
     f->editions = heap_new_array(uint8_t, count);
     snprintf(f->host, sizeof(f->host), "127.0.0.1:%u", port);
@@ -250,18 +251,18 @@ struct str fleet_request(struct fleet *f, size_t agent, enum fleet_request kind)
     return finish(f, "collector.v1.CollectorService/GetConfig", f->basic, kind == FLEET_POLL);
 }
 
-static void put_contents(struct buf *b, size_t number, unsigned edition)
+static void put_contents(struct buf *b, size_t number, unsigned run, unsigned edition)
 {
     char text[1024];
     int len = snprintf(
         text, sizeof(text),
-        "// edition %u\nprometheus.exporter.unix \"host\" { }\n\n"
+        "// edition %u of run %u\nprometheus.exporter.unix \"host\" { }\n\n"
         "prometheus.scrape \"host\" {\n\ttargets         = prometheus.exporter.unix.host.targets\n"
         "\tforward_to      = [prometheus.remote_write.central.receiver]\n"
         "\tscrape_interval = \"60s\"\n}\n\nprometheus.remote_write \"central\" {\n\tendpoint {\n"
         "\t\turl = \"http://metrics-%zu.example:9090/api/v1/write\"\n\t}\n"
         "\texternal_labels = { \"pipeline\" = \"p%zu\" }\n}\n",
-        edition, number, number);
+        edition, run, number, number);
 
     put_bytes(b, 2, str_make(text, (size_t)len));
 }
@@ -274,7 +275,7 @@ struct str fleet_pipeline(struct fleet *f, size_t number, unsigned edition)
     buf_init(&inner, TEXT_MAX);
     snprintf(text, sizeof(text), "pipeline_%03zu", number);
     put_bytes(&inner, 1, str_of(text));
-    put_contents(&inner, number, edition);
+    put_contents(&inner, number, f->run, edition);
     if (number == 0) {
         put_bytes(&inner, 3, STR("collector.os=~\".+\""));
     } else if (number <= FLEET_TEAMS) {

@@ -32,6 +32,7 @@ struct fleet {
     char host[64];     /* of the server */
     char basic[512];   /* base64 of the agents' user and token */
     char manager[512]; /* and of the manager's */
+    unsigned run;      /* tells this process's contents of pipelines from an earlier one's */
     struct buf body;
     struct buf out;
 };

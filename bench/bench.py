@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import fleet
 import idle
 import load
 import receiver
@@ -276,6 +277,12 @@ class Bench:
         """Messages a second that sources take durably, and their bytes beside dd's."""
         receiver.measure(self, metrics)
 
+    # --- fleet ---------------------------------------------------------------------------------
+
+    def fleet(self):
+        """A million virtual Alloys: registration, polls, an edit, lists, memory (5 minutes)."""
+        fleet.measure(self, SERVER_CORE, LOAD_CORE)
+
     # --- small programs ------------------------------------------------------------------------
 
     def micro(self):
@@ -328,7 +335,7 @@ def mean(before, after, word):
 
 NAMES = {"routes": Bench.routes, "creates": Bench.creates, "idle": Bench.idle,
          "startup": Bench.startup, "rpc": Bench.rpc,
-         "receiver": Bench.receiver, "micro": Bench.micro}
+         "fleet": Bench.fleet, "receiver": Bench.receiver, "micro": Bench.micro}
 
 
 def arguments():

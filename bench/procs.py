@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 
-READY_SECONDS = 20
+READY_SECONDS = 60
 
 
 class Trouble(Exception):

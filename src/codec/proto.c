@@ -201,10 +201,28 @@ uint32_t *proto_map_order(const struct proto_field *map, const struct proto_arra
     return order;
 }
 
+/* Texts of different lengths are not looked at. */
+static void *find_text(const struct proto_array *map, size_t size, const struct proto_field *key,
+                       const void *entry)
+{
+    struct str wanted = *(const struct str *)proto_at_const(entry, key);
+
+    for (size_t i = 0; i < map->count; i++) {
+        void *other = proto_item(map, size, i);
+
+        if (str_eq(*(const struct str *)proto_at_const(other, key), wanted))
+            return other;
+    }
+    return NULL;
+}
+
 void *proto_map_find(const struct proto_field *fd, const struct proto_array *map, const void *entry)
 {
+    const struct proto_field *key = proto_map_key(fd);
     size_t size = fd->message->size;
 
+    if ((enum proto_type)key->type == PROTO_STRING)
+        return find_text(map, size, key, entry);
     for (size_t i = 0; i < map->count; i++) {
         void *other = proto_item(map, size, i);
 

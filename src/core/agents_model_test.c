@@ -189,8 +189,8 @@ static const struct attributes *side_of(const struct agent *a, bool remote)
 /* Each value is somebody's, and each of somebody's is there. */
 static void check_values(struct model *m, bool remote)
 {
-    struct attribute_values *v;
-    size_t count;
+    struct attribute_values *v = NULL;
+    size_t count = 0;
     size_t pairs = 0;
     size_t found = 0;
 

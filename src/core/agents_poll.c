@@ -74,10 +74,11 @@ static void view_done(struct record_view *v)
 /* With the shard's lock. */
 static bool has_current_hash(struct agents *a, struct pipelines *p, struct record *r)
 {
-    struct record_view v;
-
     if (r->choice.has_hash && pipelines_is_current(p, &r->choice))
         return true;
+
+    struct record_view v = {0};
+
     view_init(&v, &a->attributes, r);
 
     bool known = pipelines_refresh(p, &v.view, &r->choice);

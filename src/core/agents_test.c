@@ -316,7 +316,7 @@ static void stats_count_agents_and_what_they_report(void **state)
     struct agents_fixture *x = *state;
     struct agent gone = agent_of(x->a, 2, "two", "a=1", "");
     struct agent made = agent_of(x->a, 3, "three", "b=1", "");
-    struct agents_stats s;
+    struct agents_stats s = {0};
 
     agent_put(x, 1, "one", "a=1", "");
     gone.inactive_us = 5;
@@ -340,8 +340,8 @@ static void stats_count_agents_and_what_they_report(void **state)
 static void attributes_that_come_and_go_leave_nothing_behind(void **state)
 {
     struct agents_fixture *x = *state;
-    struct agents_stats before;
-    struct agents_stats now;
+    struct agents_stats before = {0};
+    struct agents_stats now = {0};
     struct arena *a = arena_new(4096);
 
     agent_put(x, 1, "one", "key=stays other=x", "");

@@ -184,7 +184,7 @@ static void *list_agents(void *arg)
                              str_of(texts[dice_roll(&w->dice, COUNTOF(texts))])};
         struct listing l = {.worker = w, .arena = a, .count = 1 + dice_roll(&w->dice, 2)};
         struct attribute_values *values;
-        struct agents_stats stats;
+        struct agents_stats stats = {0};
         struct matcher *by = NULL;
         struct fail f = {0};
         size_t count;

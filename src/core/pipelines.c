@@ -121,14 +121,18 @@ static struct compiled *publish(struct pipelines *p, struct compiled *c)
     if (!choice && !text)
         return c;
     compiled_join(c, p->conditions);
-    if (old)
+    c->choice_number = number;
+    c->text_number = number;
+    if (old) {
         compiled_leave(old, p->conditions);
-    c->choice_number = choice ? number : old->choice_number;
-    c->text_number = text ? number : old->text_number;
-    if (old)
+        if (!choice)
+            c->choice_number = old->choice_number;
+        if (!text)
+            c->text_number = old->text_number;
         p->all[pipelines_index(p, c->id)] = c;
-    else
+    } else {
         insert(p, pipelines_index(p, c->id), c);
+    }
     record(p, c->id, choice, text);
     return old;
 }
@@ -428,7 +432,7 @@ static void settle(struct pipelines *p, const struct agent_view *v, struct choic
     if (ids) {
         struct pipeline_set *s = sets_intern(p->sets, ids->at, ids->count);
 
-        c->has_hash = c->has_hash && s == c->set;
+        c->has_hash = c->has_hash && c->set && s == c->set;
         sets_unref(p->sets, &c->set);
         c->set = s;
     }

@@ -272,8 +272,10 @@ void texts_get(struct texts *t, struct text_group *g, const struct text_key *k, 
 void texts_forget(struct texts *t, struct text_group *g)
 {
     pthread_mutex_lock(&t->lock);
-    while (g->first)
-        drop(t, g->first);
+    for (struct text *x = g->first, *next; x; x = next) {
+        next = x->group_next;
+        drop(t, x);
+    }
     pthread_mutex_unlock(&t->lock);
 }
 

@@ -33,7 +33,7 @@ static void on_render(void *arg)
     struct realm *realm = NULL;
 
     for (uint64_t after = 0; realms_next(r->realms, after, &realm); after = realm->tenant) {
-        struct agents_stats one;
+        struct agents_stats one = {0};
 
         agents_stats(realm->agents, now_us, (int64_t)word_get(&r->inactive_after_us), &one);
         sum.agents += one.agents;

@@ -25,7 +25,8 @@ const struct dialect sumo_enrollment_dialect = {
     .realm = "Sumo Logic",
 };
 
-/* Registration is open so that its handler sees what fails; heartbeats need no worker. */
+/* Registration is open so that its handler sees what fails; heartbeats need no worker, and
+ * are too many for a line each. */
 #define AGENT_ROUTES(base)                                                                         \
     {.name = "sumologic.register",                                                                 \
      .path = base "/collector/register",                                                           \
@@ -39,7 +40,7 @@ const struct dialect sumo_enrollment_dialect = {
          .verbs = VERB(HTTP_POST),                                                                 \
          .scope = SCOPE_BEAT,                                                                      \
          .lane = LANE_LOOP,                                                                        \
-         .flags = ROUTE_MOVES | ROUTE_NO_LIMIT,                                                    \
+         .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_NO_ACCESS,                                  \
          .handler = sumo_heartbeat,                                                                \
          .body_limit = SUMO_HEARTBEAT_BODY},                                                       \
     {                                                                                              \

@@ -325,7 +325,9 @@ static void there_is_exactly_one_resource(void **state)
         {"{\"resources\":[5]}", "fields_invalid"},
         {"{\"resources\":[{}]}", "fields_missing"},
         {"{\"resources\":[{\"serviceType\":5}]}", "fields_invalid"},
-        {"{\"resources\":[{\"serviceType\":\"X\"},{\"serviceType\":\"X\"}]}", "fields_invalid"},
+        {"{\"resources\":[{\"serviceType\":\"AwsS3Bucket\",\"path\":" BUCKET
+         ",\"authentication\":" KEY "},{}]}",
+         "fields_invalid"},
     };
     struct arena *a = *state;
     struct fail f;

@@ -219,7 +219,7 @@ static void what_managers_say_takes_memory_only_where_it_is(void **state)
 {
     struct agents_fixture *x = *state;
     struct agent agent = agent_of(x->a, 1, "a", "", "");
-    struct agents_stats plain;
+    struct agents_stats plain = {0};
     struct agents_stats managed;
 
     agents_put(x->agents, &agent);

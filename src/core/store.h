@@ -130,8 +130,8 @@ int store_key_each(struct store_tx *tx,
                    bool (*fn)(void *arg, const struct key *k, struct str tenant_name), void *arg,
                    struct fail *f) MUST_CHECK;
 
-/* Every key whose id begins so, which is no more than a key of enroll.h needs: others are revoked and
- * stay for the record. */
+/* Every key whose id begins so, which is no more than a key of enroll.h needs: others are revoked
+ * and stay for the record. */
 int store_key_delete(struct store_tx *tx, uint64_t tenant, struct str prefix, struct fail *f)
     MUST_CHECK;
 

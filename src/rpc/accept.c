@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "codec/url.h"
 #include "codec/utf8.h"
+#include "codec/zstd.h"
 #include "rpc/flight.h"
 
 #define REQUEST_ID_MAX 64
@@ -171,6 +172,12 @@ int accept_coding(struct flight *fl, int *status)
         fl->packing = GZIP_FORMAT_ZLIB;
         return 0;
     }
+    if (!chain && str_eq_nocase(coding, STR("zstd")) &&
+        (fl->info->route->flags & ROUTE_ZSTD) != 0) {
+        fl->gzipped = true;
+        fl->zstd = true;
+        return 0;
+    }
     *status = 415;
     return fail_reason(&fl->fail, CODE_UNIMPLEMENTED, "content_encoding",
                        "the only content encodings are gzip and identity, one at a time");
@@ -203,6 +210,15 @@ int accept_rate(struct flight *fl)
                        &fl->lease, &fl->limit, &fl->fail);
 }
 
+static int inflate(struct flight *fl, size_t limit, struct buf *out)
+{
+    struct str packed = fl->call.x->req.body;
+
+    if (fl->zstd)
+        return zstd_inflate(packed, limit, out, &fl->fail);
+    return coders_inflate(fl->d->coders, fl->packing, packed, limit, out, &fl->fail);
+}
+
 int accept_body(struct flight *fl, int *status)
 {
     struct http_req *req = &fl->call.x->req;
@@ -218,7 +234,7 @@ int accept_body(struct flight *fl, int *status)
     struct buf plain;
 
     buf_init_arena(&plain, fl->call.arena, limit);
-    if (coders_inflate(fl->d->coders, fl->packing, req->body, limit, &plain, &fl->fail) < 0)
+    if (inflate(fl, limit, &plain) < 0)
         return fl->fail.code == CODE_RESOURCE_EXHAUSTED ? too_large(fl, status) : -1;
     req->body = buf_str(&plain);
     fl->gzipped = false;

@@ -51,6 +51,7 @@ struct flight {
     uint32_t allow; /* for 405 */
     bool gzipped;   /* the request's body is packed, in this format */
     enum gzip_format packing;
+    bool zstd;      /* not in that one, but in Zstandard's */
     enum code code; /* of the outcome, for the access line */
     int64_t queued_us;
     int64_t started_us; /* on the lane; 0: not yet */

@@ -76,6 +76,9 @@ struct route {
 /* The request's body may be in zlib's format too ("deflate"). */
 #define ROUTE_DEFLATE (1u << 6)
 
+/* Or in that of Zstandard. */
+#define ROUTE_ZSTD (1u << 16)
+
 /* A part of the path is a secret: log lines show the route's own path instead. */
 #define ROUTE_SECRET_PATH (1u << 7)
 

@@ -163,7 +163,7 @@ int sumo_receive_agent(struct call *c, struct fail *f)
     {                                                                                              \
         .name = (n), .path = (p), .verbs = (v), .lane = LANE_LOOP, .handler = sumo_receive,        \
         .flags = ROUTE_OPEN | ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_SECRET_PATH |   \
-                 ROUTE_NO_ACCESS,                                                                  \
+                 ROUTE_NO_ACCESS | ROUTE_ZSTD,                                                     \
     }
 
 static const struct route doors[SUMOLOGIC_RECEIVER_ROUTES] = {

@@ -167,7 +167,7 @@ static const struct route management_routes[] = {
      .scope = SCOPE_BEAT,
      .lane = LANE_LOOP,
      .handler = sumo_receive_agent,
-     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_NO_ACCESS,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_ZSTD | ROUTE_NO_ACCESS,
      .body_limit = SUMO_DATA_BODY},
     {.name = "sumologic.agent.metrics",
      .path = "collector/metrics",
@@ -175,7 +175,7 @@ static const struct route management_routes[] = {
      .scope = SCOPE_BEAT,
      .lane = LANE_LOOP,
      .handler = sumo_receive_agent,
-     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_NO_ACCESS,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_ZSTD | ROUTE_NO_ACCESS,
      .body_limit = SUMO_DATA_BODY},
     {.name = "sumologic.agent.traces",
      .path = "collector/traces",
@@ -183,7 +183,7 @@ static const struct route management_routes[] = {
      .scope = SCOPE_BEAT,
      .lane = LANE_LOOP,
      .handler = sumo_receive_agent,
-     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_NO_ACCESS,
+     .flags = ROUTE_NO_LIMIT | ROUTE_MOVES | ROUTE_DEFLATE | ROUTE_ZSTD | ROUTE_NO_ACCESS,
      .body_limit = SUMO_DATA_BODY},
 };
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "docs/operations.md"]
+PAGES = ["README.md", "docs/operations.md", "docs/sumologic.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.S | re.M)
 # The server takes every MUSTER_ variable for configuration; these are the tests' own.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}

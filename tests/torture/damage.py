@@ -90,6 +90,26 @@ def pipeline_is_enabled(server, model, _):
             raise Broken(f"{name} is no pipeline")
 
 
+def _number(model, kind):
+    return next(number for thing, number in model.sumo.ids.items() if thing[0] == kind)
+
+
+def source_is_gone(server, model, _):
+    _sql(server, "delete from {table} where id = ?", ("collector", "name", "body"),
+         (_number(model, "source"),))
+
+
+def fields_of_a_collector_are_gone(server, model, _):
+    number = next(model.sumo.ids[thing] for thing, value in model.sumo.values.items()
+                  if thing[0] == "hosted" and value["fields"])
+    _sql(server, "update {table} set labels = x'' where id = ?", ("ext_id", "labels"), (number,))
+
+
+def credential_of_an_agent_is_gone(server, model, _):
+    _sql(server, "delete from {table} where id = ?", ("label", "role"),
+         (next(iter(model.sumo.credentials.values()))[0],))
+
+
 def text_is_counted_wrong(server, _, __):
     with closing(sqlite3.connect(server.data_file())) as database:
         changed = database.execute("update text_refs set refs = refs + 1")
@@ -128,7 +148,9 @@ def page_is_overwritten(server, _, __):
 
 DAMAGES = (key_is_gone, key_is_live_again, key_is_revoked, label_is_another, expiry_is_another,
            event_is_gone, agent_is_gone, remote_attributes_are_gone, pipeline_is_enabled,
-           text_is_counted_wrong, tenant_event_is_gone, tenant_is_gone, file_is_older, page_is_overwritten)
+           source_is_gone, fields_of_a_collector_are_gone, credential_of_an_agent_is_gone,
+           text_is_counted_wrong, tenant_event_is_gone, tenant_is_gone, file_is_older,
+           page_is_overwritten)
 
 
 async def _judge(run, server, model):

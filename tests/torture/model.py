@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fleet import Fleet
+from sumo import Sumo
 
 
 class State(Enum):
@@ -67,6 +68,7 @@ class Model:
     def __init__(self, journal):
         self.journal = journal
         self.fleet = Fleet(journal)
+        self.sumo = Sumo(journal)
         self.tenants = {}
         self.home = None         # the tenant whose event log tells of all tenants
         self.tenant_events = {}  # name -> kinds seen there

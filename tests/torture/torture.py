@@ -5,8 +5,8 @@ against what it acknowledged. Nothing that was acknowledged may be missing, noth
 half, and `muster check` must find the data file in order each time.
 
 Keys and tenants are created, revoked and deleted over HTTP from many connections, agents and
-pipelines over Connect JSON (fleet.py). The moment of a
-kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
+pipelines over Connect JSON (fleet.py), collectors, sources and registrations over the Sumo Logic
+face (sumo.py). The moment of a kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
 backup is streamed, while a tenant with many keys is deleted, during a drain, during start-up, and
 during the very first start, which migrates an empty data file to the present schema. The seed is
 printed; it repeats the choices, not the machine's timing."""
@@ -25,6 +25,7 @@ import damage
 from fleet import FleetClient, fleet_seen
 from model import Journal, Model, Seen, State
 from server import DATA_FILE, Broken, Failure, Server
+from sumo import SumoClient, sumo_seen, sumo_token
 from wire import Connection, Lost
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -32,7 +33,8 @@ PAGE = 500
 FRESH_EVERY = 20      # rounds over one data directory; keeps each comparison short
 LIVE_KEYS = 400       # about as many keys are kept alive
 CASCADE = 40          # keys of a tenant that is deleted under a kill
-FLEET_SHARE = 0.5     # of the changes
+FLEET_SHARE = 0.35    # of the changes
+SUMO_SHARE = 0.35     # same
 TOKENS = 60           # credentials tried in a comparison
 KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
          "first start": 12}
@@ -50,6 +52,7 @@ class Client:
         self.number = number
         self.connection = None
         self.fleet = FleetClient(self)
+        self.sumo = SumoClient(self)
 
     async def work(self, stop):
         try:
@@ -68,8 +71,11 @@ class Client:
                 if t.state is State.THERE and t.name.startswith(f"t{self.number}-")]
         crowded = self.run.live > LIVE_KEYS
         choice = self.rng.random()
-        if self.rng.random() < FLEET_SHARE:
+        part = self.rng.random()
+        if part < FLEET_SHARE:
             await self.fleet.one_change()
+        elif part < FLEET_SHARE + SUMO_SHARE:
+            await self.sumo.one_change()
         elif choice < 0.04 and len(mine) < 3:
             await self.create_tenant()
         elif choice < 0.07 and mine:
@@ -161,6 +167,7 @@ class Run:
         self.acknowledged = self.settled_there = self.settled_not = 0
         self.unavailable = 0
         self.fleet_calls = Counter()
+        self.sumo_calls = Counter()
         self.live = 0
         self.numbers = 0
         self.goal = None
@@ -194,7 +201,9 @@ class Run:
         self.journal.note("fresh", generation=self.generation, checkpoint_pages=pages)
         self.server = Server(self.options.bin, self.scratch / f"data{self.generation}",
                              self.scratch / "log",
-                             ["--store-checkpoint-pages", pages, "--log-level", "warn"])
+                             ["--store-checkpoint-pages", pages, "--log-level", "warn",
+                              "--rate-sumologic-key-per-minute", "0",
+                              "--rate-sumologic-key-concurrent", "0"])
         self.server.data.mkdir()
         self.model = None
 
@@ -206,6 +215,9 @@ class Run:
             self.settled_there += self.model.fleet.settled_there
             self.settled_not += self.model.fleet.settled_not
             self.fleet_calls += self.model.fleet.calls
+            self.settled_there += self.model.sumo.settled_there
+            self.settled_not += self.model.sumo.settled_not
+            self.sumo_calls += self.model.sumo.calls
 
     async def first_start(self):
         made = self.server.credentials()
@@ -214,6 +226,7 @@ class Run:
         self.model.adopt_tenant(made["tenant"])
         async with self.connection() as c:
             rows = (await self.ask(c, "/admin/v1/keys?tenant=default"))["keys"]
+            self.model.sumo.token = await sumo_token(c, self.failed)
         if [row["id"] for row in rows] != [made["id"]]:
             raise Failure(f"after the first start the keys are {rows}, the credentials {made}")
         self.model.adopt_key(made["tenant"], rows[0]["label"], made["id"], made["token"],
@@ -392,8 +405,12 @@ class Run:
             for complaints, more in zip((lost, half),
                                         self.model.fleet.compare(await fleet_seen(c, self.failed))):
                 complaints += more
+            for complaints, more in zip((lost, half), self.model.sumo.compare(
+                    *await sumo_seen(c, self.failed))):
+                complaints += more
             if not lost and not half:
                 await self.try_credentials(c, before, half)
+                await self.model.sumo.try_credentials(c, half)
         if lost or half:
             raise Failure(f"{len(lost)} lost, {len(half)} half-applied:\n" +
                           "\n".join(f"  {text}" for text in (lost + half)[:30]))
@@ -472,6 +489,8 @@ class Run:
         print(f"torture: first starts were killed with: {stages or 'none'}")
         calls = ", ".join(f"{count} {call}" for call, count in sorted(self.fleet_calls.items()))
         print(f"torture: acknowledged calls of the fleet: {calls or 'none'}")
+        calls = ", ".join(f"{count} {call}" for call, count in sorted(self.sumo_calls.items()))
+        print(f"torture: acknowledged calls of the Sumo Logic face: {calls or 'none'}")
         print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
               f"{self.settled_there} of them done; {self.unavailable} answers were 503")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "

@@ -52,9 +52,10 @@ class Connection:
             self.writer.close()
             self.writer = None
 
-    async def send(self, method, path, body=None, token=None):
-        lines = [f"{method} {path} HTTP/1.1", "Host: muster",
-                 f"Authorization: Bearer {token or self.token}"]
+    async def send(self, method, path, body=None, token=None, authorization=None, fields=()):
+        authorization = authorization or f"Bearer {token or self.token}"
+        lines = [f"{method} {path} HTTP/1.1", "Host: muster", f"Authorization: {authorization}",
+                 *fields]
         payload = b""
         if body is not None:
             payload = json.dumps(body).encode()
@@ -100,8 +101,8 @@ class Connection:
         except (OSError, asyncio.IncompleteReadError) as failed:
             raise Lost(status) from failed
 
-    async def request(self, method, path, body=None, token=None):
-        await self.send(method, path, body, token)
+    async def request(self, method, path, body=None, **more):
+        await self.send(method, path, body, **more)
         status, fields = await self.head()
         parts = []
         if status not in (204, 304):

@@ -257,14 +257,39 @@ static int leaf_add(struct router *r, struct node *n, const struct route_table *
     return 0;
 }
 
+static bool has_double_slash(struct str path)
+{
+    return path.len > 1 && memmem(path.p, path.len, "//", 2) != NULL;
+}
+
+/* As str_starts_with(), runs of slashes counting as one; the prefix's last slash may be missing. */
+static bool starts_with_collapsed(struct str path, struct str prefix)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < path.len && at < prefix.len; i++) {
+        if (i > 0 && path.p[i] == '/' && path.p[i - 1] == '/')
+            continue;
+        if (path.p[i] != prefix.p[at++])
+            return false;
+    }
+    return at + 1 >= prefix.len;
+}
+
 static struct realm *owner_find(const struct router *r, struct str path)
 {
+    bool doubled = has_double_slash(path);
+
     for (size_t i = 0; i < r->prefix_count; i++) {
         struct str p = r->prefixes[i].text;
+        struct realm *realm = r->prefixes[i].realm;
 
         /* "/api/v1" belongs to "/api/v1/" too. */
         if (str_starts_with(path, p) || (path.len + 1 == p.len && str_starts_with(p, path)))
-            return r->prefixes[i].realm;
+            return realm;
+        if (doubled && (realm->dialect->path_flags & PATH_COLLAPSE_SLASHES) != 0 &&
+            starts_with_collapsed(path, p))
+            return realm;
     }
     return NULL;
 }

@@ -200,6 +200,9 @@ static void a_lenient_dialect_ignores_empty_segments_and_one_final_slash(void **
     check(*state, HTTP_GET, "/api/v1/collectors/", "sumo.list");
     check(*state, HTTP_GET, "/api/v1//collectors", "sumo.list");
     check(*state, HTTP_GET, "/api/v1//collectors//offline/", "sumo.offline");
+    check(*state, HTTP_GET, "/api//v1/collectors", "sumo.list");
+    check(*state, HTTP_GET, "//v1///collectors//7//", "sumo.get 7");
+    check(*state, HTTP_GET, "//keys", "404");
     check(*state, HTTP_GET, "/api/v1/collectors/name/a.b/", "sumo.name a.b");
     check(*state, HTTP_GET, "/api/v1/collectors/name/env/x%2Fy", "sumo.name env/x/y");
     check(*state, HTTP_GET, "/api/v1/collectors/x", "404");

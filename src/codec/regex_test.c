@@ -244,6 +244,59 @@ static void threads_share_a_pattern(void **state)
     regex_free(&r);
 }
 
+static struct regex *search_pattern(const char *pattern)
+{
+    struct regex *r = NULL;
+    struct fail f;
+
+    assert_int_equal(regex_compile(str_of(pattern), 0, &r, &f), 0);
+    return r;
+}
+
+static void a_search_tells_where_groups_are(void **state)
+{
+    struct regex *r = search_pattern("k=(\\w)(x)?");
+    struct str text = STR("k=a k=bx");
+    struct str groups[3];
+
+    (void)state;
+    assert_int_equal(regex_group_count(r), 2);
+    assert_true(regex_search(r, text, 0, groups, 3));
+    assert_true(str_eq(groups[0], STR("k=a")) && groups[0].p == text.p);
+    assert_true(groups[1].p == text.p + 2 && groups[1].len == 1);
+    assert_null(groups[2].p);
+    assert_true(regex_search(r, text, 3, groups, 3));
+    assert_true(groups[2].p == text.p + 7);
+    assert_false(regex_search(r, text, 5, groups, 1));
+    assert_false(regex_search(r, text, text.len + 1, groups, 1));
+    regex_free(&r);
+}
+
+static void a_search_sees_what_stands_before_it(void **state)
+{
+    struct regex *start = search_pattern("^a"), *word = search_pattern("\\bb");
+    struct str groups[1];
+
+    (void)state;
+    assert_true(regex_search(start, STR("aa"), 0, groups, 1));
+    assert_false(regex_search(start, STR("aa"), 1, groups, 1));
+    assert_false(regex_search(word, STR("ab"), 1, groups, 1));
+    assert_true(regex_search(word, STR(" b"), 1, groups, 1));
+    regex_free(&start);
+    regex_free(&word);
+}
+
+static void an_empty_text_can_be_searched(void **state)
+{
+    struct regex *r = search_pattern("()");
+    struct str groups[2];
+
+    (void)state;
+    assert_true(regex_search(r, (struct str){0}, 0, groups, 2));
+    assert_int_equal(groups[1].len, 0);
+    regex_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +310,9 @@ int main(void)
         cmocka_unit_test(a_pattern_too_large_is_refused),
         cmocka_unit_test(nested_repetitions_take_linear_time),
         cmocka_unit_test(threads_share_a_pattern),
+        cmocka_unit_test(a_search_tells_where_groups_are),
+        cmocka_unit_test(a_search_sees_what_stands_before_it),
+        cmocka_unit_test(an_empty_text_can_be_searched),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

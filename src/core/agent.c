@@ -4,6 +4,7 @@
 
 #include "codec/utf8.h"
 #include "core/registry.h"
+#include "core/upgrade.h"
 
 /* One report on its way into one row. */
 struct reporting {
@@ -142,6 +143,7 @@ static int report_known(struct reporting *g, bool *changed, struct fail *f)
 {
     struct agent *a = g->agent;
     int64_t now = store_tx_now(g->tx);
+    struct str ran = upgrade_running(a);
     struct changes what = {0};
 
     take_words(g, &what);
@@ -157,7 +159,12 @@ static int report_known(struct reporting *g, bool *changed, struct fail *f)
         collector_replace(g->tx, g->by, &a->row, event_of(&what), f) < 0)
         return -1;
     registry_agent_changed(g->registry, g->tx, a);
-    return 0;
+
+    struct str runs = upgrade_running(a);
+
+    if (runs.len == 0 || str_eq(runs, ran))
+        return 0;
+    return upgrade_observe(g->tx, a->row.tenant, a->row.id, runs, f);
 }
 
 static int insert(struct store_tx *tx, struct registry *r, const struct caller *by, struct agent *a,

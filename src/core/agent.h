@@ -144,7 +144,8 @@ int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fai
 
 /* Creates the agent or takes over what it says; writes nothing (no revision, no event) when nothing
  * changes. Reports of status and effective config are durable but leave updated_us alone, and so
- * does `returns`. *changed (may be NULL) tells. RESOURCE_EXHAUSTED "too_many_agents". */
+ * does `returns`. *changed (may be NULL) tells. A version that it did not run before is news for
+ * its upgrade. RESOURCE_EXHAUSTED "too_many_agents". */
 int agent_report(struct store_tx *tx, struct registry *r, const struct caller *by, uint64_t tenant,
                  const struct agent_report *report, bool *changed, struct fail *f) MUST_CHECK;
 

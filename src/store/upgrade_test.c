@@ -297,6 +297,23 @@ static void steps_follow_what_the_agent_runs(void **state)
     stands(&s, UPGRADE_SUCCEEDED, "");
 }
 
+static void what_an_agent_reports_of_itself_counts(void **state)
+{
+    struct fixture *x = *state;
+    struct step s = requested(x, "1.0", "1.2");
+    struct agent_call c =
+        agent_registration(x, "a", "host a", AGENT_ATTRIBUTES(x, "collector.version=1.1"));
+
+    assert_int_equal(fixture_write(x, agent_do_report, &c), 0);
+    assert_true(str_eq(look(&s).step_version, STR("1.2")));
+    c.report.local = AGENT_ATTRIBUTES(x, "env=prod");
+    assert_int_equal(fixture_write(x, agent_do_report, &c), 0);
+    stands(&s, UPGRADE_PROGRESSING, "");
+    c.report.local = AGENT_ATTRIBUTES(x, "collector.version=1.2");
+    assert_int_equal(fixture_write(x, agent_do_report, &c), 0);
+    stands(&s, UPGRADE_SUCCEEDED, "");
+}
+
 static void an_agent_that_fell_back_starts_again_from_there(void **state)
 {
     struct step s = requested(*state, "1.1", "1.2");
@@ -621,6 +638,7 @@ int main(void)
         FIXTURE_TEST(it_may_succeed_before_anything_was_offered),
         FIXTURE_TEST(a_report_alone_makes_it_progress),
         FIXTURE_TEST(steps_follow_what_the_agent_runs),
+        FIXTURE_TEST(what_an_agent_reports_of_itself_counts),
         FIXTURE_TEST(an_agent_that_fell_back_starts_again_from_there),
         FIXTURE_TEST(a_downgrade_is_an_upgrade),
         FIXTURE_TEST(without_a_version_the_latest_of_its_platform_is_meant),

@@ -20,30 +20,33 @@
 
 /* --- from a request --- */
 
-static int type_take(const struct json_value *request, bool is_hosted,
-                     const struct source_type **out, struct fail *f)
+/* NULL: *f says why. */
+static const struct source_type *type_take(const struct json_value *request, bool is_hosted,
+                                           struct fail *f)
 {
     const struct json_value *v = json_find(request, STR("sourceType"));
     struct str name = source_text(request, "sourceType");
     const struct source_type *type = source_type_find(name);
 
+    if (type && ((type->flags & SOURCE_HOSTED) != 0) == is_hosted)
+        return type;
     if (!v || v->kind == JSON_KIND_NULL || (v->kind == JSON_KIND_STRING && name.len == 0))
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "source_type", "Please specify a source type");
-    if (v->kind != JSON_KIND_STRING)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "source_type",
-                           "Invalid source type: it must be a string.");
-    if (!type)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "source_type", "Invalid source type: '%.*s'",
-                           STR_ARG(str_first(name, 100)));
-    if (((type->flags & SOURCE_HOSTED) != 0) != is_hosted)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "source_type",
+        IGNORE(
+            fail_reason(f, CODE_INVALID_ARGUMENT, "source_type", "Please specify a source type"));
+    else if (v->kind != JSON_KIND_STRING)
+        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "source_type",
+                           "Invalid source type: it must be a string."));
+    else if (!type)
+        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "source_type", "Invalid source type: '%.*s'",
+                           STR_ARG(str_first(name, 100))));
+    else
+        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "source_type",
                            "Invalid source type: '%.*s' does not belong on %s collector.",
-                           STR_ARG(name), is_hosted ? "a hosted" : "an installed");
-    *out = type;
-    return 0;
+                           STR_ARG(name), is_hosted ? "a hosted" : "an installed"));
+    return NULL;
 }
 
-/* The older time wins over none: what is asked for relatively becomes a moment, once. */
+/* What is asked for relatively wins, and becomes a moment once. */
 static int cutoff_take(struct arena *a, const struct json_value *request, int64_t now_us,
                        struct json_value *tree, struct fail *f)
 {
@@ -131,11 +134,10 @@ int source_doc_take(struct arena *a, const struct json_value *request, bool is_h
                     struct fail *f)
 {
     const struct json_value *was = stored ? stored->tree : NULL;
-    const struct source_type *type = stored ? stored->type : NULL;
+    const struct source_type *type = stored ? stored->type : type_take(request, is_hosted, f);
     struct json_value *tree = NULL;
 
-    if ((!type && type_take(request, is_hosted, &type, f) < 0) ||
-        members_take(a, &type->table, request, was, &tree, f) < 0)
+    if (!type || members_take(a, &type->table, request, was, &tree, f) < 0)
         return -1;
     if ((type->flags & SOURCE_NO_HOST_NAME) != 0)
         json_remove(tree, STR("hostName"));

@@ -62,7 +62,7 @@ static struct str metadata_of(struct arena *a, const struct json_value *tree)
 bool sumo_source_inlet(struct arena *a, const struct source *row, struct inlet *out)
 {
     const struct json_value *single;
-    struct source_doc doc;
+    struct source_doc doc = {0};
     struct fail ignored;
     size_t count = 0;
 

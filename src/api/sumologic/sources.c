@@ -89,7 +89,7 @@ struct listing {
 static bool list_one(void *arg, const struct source *row)
 {
     struct listing *l = arg;
-    struct source_doc doc;
+    struct source_doc doc = {0};
 
     if (l->seen++ < l->page.offset)
         return true;
@@ -127,7 +127,7 @@ static int list_all(struct listing *l, struct store_tx *tx, const struct sumo_co
 int sumo_sources_list(struct call *c, struct fail *f)
 {
     struct listing l = {.c = c, .f = f};
-    struct sumo_collector col;
+    struct sumo_collector col = {0};
     struct store_tx *tx = NULL;
 
     if (store_read_open(sumo_app(c)->store, c->arena, &tx, f) < 0)
@@ -150,9 +150,9 @@ int sumo_sources_list(struct call *c, struct fail *f)
 
 int sumo_sources_get(struct call *c, struct fail *f)
 {
-    struct sumo_collector col;
-    struct source row;
-    struct source_doc doc;
+    struct sumo_collector col = {0};
+    struct source row = {0};
+    struct source_doc doc = {0};
     struct store_tx *tx = NULL;
     int64_t id = 0;
     bool is_download = false;
@@ -227,7 +227,7 @@ static bool port_compare(void *arg, const struct source *row)
 {
     struct port_search *s = arg;
     const struct source_type *type = source_type_find(row->type);
-    struct source_doc doc;
+    struct source_doc doc = {0};
     struct str protocol = {NULL, 0};
     struct fail ignored;
     int64_t port = 0;
@@ -276,8 +276,8 @@ static int create_write(struct call *c, struct fail *f)
 {
     const struct change *change = c->carry;
     struct arena *a = store_tx_arena(c->tx);
-    struct sumo_collector col;
-    struct source row;
+    struct sumo_collector col = {0};
+    struct source row = {0};
 
     if (sumo_collector_get(c, c->tx, change->collector, &col, f) < 0 || check_mode(&col, f) < 0 ||
         check_room(c, col.id, f) < 0 || check_port(c, col.id, 0, &change->doc, f) < 0)
@@ -306,7 +306,7 @@ static int create_write(struct call *c, struct fail *f)
 int sumo_sources_create(struct call *c, struct fail *f)
 {
     struct change *change = arena_new_type(c->arena, struct change);
-    struct sumo_collector col;
+    struct sumo_collector col = {0};
 
     if (sumo_collector_at(c, NULL, "id", &col, f) < 0 || check_mode(&col, f) < 0 ||
         sumo_body(c, "source", &change->request, f) < 0 ||
@@ -369,9 +369,9 @@ static int update_write(struct call *c, struct fail *f)
 {
     struct change change = *(const struct change *)c->carry; /* this may run twice */
     struct arena *a = store_tx_arena(c->tx);
-    struct sumo_collector col;
-    struct source row;
-    struct source_doc stored;
+    struct sumo_collector col = {0};
+    struct source row = {0};
+    struct source_doc stored = {0};
 
     if (sumo_collector_get(c, c->tx, change.collector, &col, f) < 0 ||
         source_get(c->tx, c->caller->tenant, col.id, change.source, &row, f) < 0 ||
@@ -395,9 +395,9 @@ static int update_write(struct call *c, struct fail *f)
 int sumo_sources_update(struct call *c, struct fail *f)
 {
     struct change *change = arena_new_type(c->arena, struct change);
-    struct sumo_collector col;
-    struct source row;
-    struct source_doc stored;
+    struct sumo_collector col = {0};
+    struct source row = {0};
+    struct source_doc stored = {0};
     struct store_tx *tx = NULL;
 
     if (store_read_open(sumo_app(c)->store, c->arena, &tx, f) < 0)
@@ -423,8 +423,8 @@ int sumo_sources_update(struct call *c, struct fail *f)
 int sumo_sources_delete(struct call *c, struct fail *f)
 {
     struct door *d = arena_new_type(store_tx_arena(c->tx), struct door);
-    struct sumo_collector col;
-    struct source row;
+    struct sumo_collector col = {0};
+    struct source row = {0};
     int64_t id = 0;
 
     if (sumo_collector_at(c, c->tx, "id", &col, f) < 0 || source_id(c, &id, f) < 0 ||

@@ -338,7 +338,8 @@ static void a_number_that_somebody_took_as_its_id_is_no_obstacle(void **state)
 
     assert_int_equal(fixture_write(x, agent_do_create, &c), 0);
     for (int64_t i = 1; i <= 4; i++) { /* ids that the ones behind these will want */
-        struct str id = arena_printf(x->arena, "%lld", (long long)(c.agent.row.id + 4 + i));
+        int64_t wanted = c.agent.row.id + 4 + i;
+        struct str id = arena_printf(x->arena, "%lld", (long long)wanted);
         struct agent_call squatter =
             agent_registration(x, arena_cstr(x->arena, id), "n", (struct attributes){0});
 

@@ -155,10 +155,18 @@ def test_an_upgrade_of_a_registered_collector_by_its_own_credential(sumo):
     assert sumo.collector(collector.id)["collectorVersion"] == "v1.2"
 
 
-def test_a_version_that_is_told_elsewhere_ends_the_upgrade_at_the_next_question(agent):
+def test_an_agent_that_runs_the_version_already_is_done(agent):
     number = agent.request("v1.1")
     agent.double.version = "v1.1"
     assert agent.double.next() is None
+    assert agent.status(number) == SUCCEEDED
+
+
+def test_a_version_that_another_face_hears_ends_the_upgrade(agent):
+    number = agent.request("v1.1")
+    with Fleet(agent.sumo.server, agent.sumo.tenant, agent.sumo.token) as fleet:
+        fleet.call("RegisterCollector", id=agent.name, localAttributes={
+            "collector.os": "linux", "collector.arch": "amd64", "collector.version": "v1.1"})
     assert agent.status(number) == SUCCEEDED
 
 

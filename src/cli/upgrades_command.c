@@ -38,7 +38,6 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
 {
     static const struct args_flag own[] = {
         {"open", ARGS_SWITCH, NULL, "Only those that are not over."},
-        TENANT_FLAG,
         OUTPUT_FLAG,
     };
     struct args args;
@@ -52,7 +51,7 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
         !output_is_json(cli, &args, &json, &code))
         return code;
 
-    struct client *client = fleet_client(cli, &args, &code);
+    struct client *client = client_new(cli, &args, &code);
 
     if (!client)
         return code;
@@ -83,7 +82,7 @@ static enum exit_code fetch(struct cli *cli, struct client *client, struct str i
 static enum exit_code run_get(struct cli *cli, const struct cli_command *self, int argc,
                               char *const *argv)
 {
-    static const struct args_flag own[] = {TENANT_FLAG, OUTPUT_FLAG};
+    static const struct args_flag own[] = {OUTPUT_FLAG};
     struct args args;
     enum exit_code code;
     size_t count;
@@ -95,7 +94,7 @@ static enum exit_code run_get(struct cli *cli, const struct cli_command *self, i
         !output_is_json(cli, &args, &json, &code))
         return code;
 
-    struct client *client = fleet_client(cli, &args, &code);
+    struct client *client = client_new(cli, &args, &code);
 
     if (!client)
         return code;
@@ -275,7 +274,6 @@ static enum exit_code run_start(struct cli *cli, const struct cli_command *self,
         {"collector", ARGS_LIST, "NAME|ID", "Which; may be repeated."},
         {"to", ARGS_VALUE, "VERSION", "Which build: a version of the catalogue, or latest."},
         {"wait", ARGS_SWITCH, NULL, "Waits until all are over; FAILURE when one of them failed."},
-        TENANT_FLAG,
         OUTPUT_FLAG,
     };
     struct args args;
@@ -291,7 +289,7 @@ static enum exit_code run_start(struct cli *cli, const struct cli_command *self,
     if (names == 0 || !args_find(&args, "to"))
         return cli_fail(cli, EXIT_CODE_USAGE, "--collector and --to say what is to become of whom");
 
-    struct starting s = {.cli = cli, .client = fleet_client(cli, &args, &code)};
+    struct starting s = {.cli = cli, .client = client_new(cli, &args, &code)};
 
     if (!s.client)
         return code;

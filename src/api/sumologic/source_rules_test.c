@@ -149,6 +149,11 @@ static void each_kind_of_rule_needs_what_it_uses(void **state)
     }
 }
 
+/* 33 characters. */
+#define LONG_NAME                                                                                  \
+    "{\"name\":\"123456789012345678901234567890123\",\"filterType\":\"Exclude\","                  \
+    "\"regexp\":\"a\"}"
+
 static void bad_rules_are_refused(void **state)
 {
     static const char *const rules[] = {
@@ -158,8 +163,7 @@ static void bad_rules_are_refused(void **state)
         "{\"name\":\"n\",\"filterType\":\"Hash\",\"regexp\":\"a\"}",
         "{\"name\":\"n\",\"filterType\":\"Mask\",\"regexp\":\"(?:a)\",\"mask\":\"x\"}",
         "{\"name\":\"n\",\"filterType\":\"Forward\",\"regexp\":\"a\",\"sinkId\":\"5\"}",
-        "{\"name\":\"123456789012345678901234567890123\",\"filterType\":\"Exclude\","
-        "\"regexp\":\"a\"}",
+        LONG_NAME,
     };
 
     for (size_t i = 0; i < COUNTOF(rules); i++) {

@@ -30,7 +30,7 @@ def installed(sumo):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/collectors", "/v1/collectors", "/api/v1/collectors/",
-                                  "/api/v1//collectors", "/v1//collectors//"])
+                                  "/api//v1//collectors", "//v1/collectors", "/v1/collectors//"])
 def test_paths_of_one_list(sumo, hosted, path):
     answer = sumo.http("GET", path)
     assert answer.status == 200
@@ -132,7 +132,8 @@ def test_errors_are_flat_text(sumo):
 def test_without_good_credentials(sumo, hosted, credentials):
     for method, path in (("GET", "/collectors"), ("POST", "/collectors"), ("GET", "/collectors/1"),
                          ("PUT", f"/collectors/{hosted['id']}"), ("GET", "/collectors/name/x"),
-                         ("DELETE", f"/collectors/{hosted['id']}"), ("DELETE", "/collectors/offline")):
+                         ("DELETE", f"/collectors/{hosted['id']}"),
+                         ("DELETE", "/collectors/offline")):
         answer = sumo.api(method, path, authorization=credentials)
         assert (answer.status, error_of(answer)["code"]) == (401, "unauthorized")
         assert answer.fields["www-authenticate"].startswith('Basic realm="Sumo Logic"')
@@ -178,10 +179,12 @@ def test_numbers_only_grow(sumo):
 
 
 @pytest.mark.parametrize("members", [
-    case("description", {"description": "words \u00e9\u4e2d"}), case("category", {"category": "a/b"}),
+    case("description", {"description": "words \u00e9\u4e2d"}),
+    case("category", {"category": "a/b"}),
     case("time zone", {"timeZone": "Europe/Berlin"}), case("Etc/UTC", {"timeZone": "Etc/UTC"}),
     case("fields", {"fields": {"_budget": "Dev_20GB", "team": "a b=c,d"}}),
-    case("host name", {"hostName": "web-01.lan"}), case("cutoff", {"cutoffTimestamp": 1536618284387}),
+    case("host name", {"hostName": "web-01.lan"}),
+    case("cutoff", {"cutoffTimestamp": 1536618284387}),
     case("a cutoff of more than 32 bits", {"cutoffTimestamp": 4102444800000}),
     case("the longest name", {"name": "n" * 128}),
     case("the longest name of other letters", {"name": "\u4e2d" * 128}),
@@ -203,9 +206,9 @@ def test_no_text_is_invented(sumo, name):
 
 
 def test_what_the_server_gives_is_not_taken(sumo):
-    made = sumo.create("c", id=77, alive=False, lastSeenAlive=5, collectorVersion="99",
+    made = sumo.create("c", id=1 << 60, alive=False, lastSeenAlive=5, collectorVersion="99",
                        links=[{"rel": "x", "href": "y"}], ephemeral=True, status="x")
-    assert made["id"] != 77 and made["alive"] is True and made["lastSeenAlive"] > 5
+    assert made["id"] != 1 << 60 and made["alive"] is True and made["lastSeenAlive"] > 5
     assert made["collectorVersion"] == ""
     assert made["links"] == [{"rel": "sources", "href": f"/v1/collectors/{made['id']}/sources"}]
 

@@ -204,7 +204,8 @@ def test_the_order_of_checks(sumo, home):
     made = sumo.add_source(home, **HTTP)
     path = f"/collectors/{home}/sources/{made['id']}"
     for body, headers, status in (
-            (b"{", ["Content-Type: text/plain"], 415), (b"{", [], 400), (b'{"source":{}}', [], 403)):
+            (b"{", ["Content-Type: text/plain"], 415), (b"{", [], 400),
+            (b'{"source":{}}', [], 403)):
         assert error_of(sumo.api("PUT", path, body, headers))["status"] == status
     assert error_of(sumo.api("PUT", path + "99999", b"{", []))["status"] == 404
 

@@ -161,7 +161,7 @@ static bool matches_whole(enum rule_kind kind)
 
 static int compile(struct arena *a, const struct rule_spec *spec, struct rule *out, struct fail *f)
 {
-    struct str pattern;
+    struct str pattern = {0};
     bool whole = matches_whole(spec->kind);
 
     if (spec->pattern.len > REGEX_PATTERN_MAX)
@@ -192,7 +192,7 @@ int rules_compile(struct arena *a, const struct rule_spec *specs, size_t count, 
     r->hash = hash;
     r->items = arena_new_array(a, struct rule, count);
     for (size_t i = 0; i < count; i++) {
-        struct rule rule;
+        struct rule rule = {0};
 
         if (compile(a, &specs[i], &rule, f) < 0)
             return fail_field(f, "filters[%zu].regexp", i);

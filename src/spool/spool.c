@@ -63,7 +63,8 @@ static size_t take_passed(struct spool *s, uint64_t out[TRIM_BATCH])
         n++;
     }
     s->segment_count -= n;
-    memmove(s->segments, s->segments + n, s->segment_count * sizeof(*s->segments));
+    if (n > 0)
+        memmove(s->segments, s->segments + n, s->segment_count * sizeof(*s->segments));
     gauge_set(s->m.bytes, s->bytes);
     gauge_set(s->m.segments, (int64_t)s->segment_count);
     return n;

@@ -231,9 +231,9 @@ static int take_headless(struct spool *s, int64_t size, struct fail *f)
 
 static int take_last(struct spool *s, struct fail *f)
 {
-    struct segment_header h;
-    int64_t size;
-    int fd;
+    struct segment_header h = {0};
+    int64_t size = 0;
+    int fd = -1;
 
     if (open_segment(s, s->segments[s->segment_count - 1].first_seq, &fd, &size, f) < 0)
         return -1;

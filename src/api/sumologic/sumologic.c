@@ -8,12 +8,12 @@
 
 #define READS  SCOPE_COLLECTORS_READ
 #define WRITES SCOPE_COLLECTORS_WRITE
-/* A source as it is stored, and what answers add to it. */
-#define SUMO_SOURCE_ANSWER ((size_t)SUMO_SOURCE_BODY + 65536)
+#define JSON   STR_INIT("application/json;charset=UTF-8")
+#define REALM  "Sumo Logic"
+#define TIDY   (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH)
 
-#define JSON  STR_INIT("application/json;charset=UTF-8")
-#define REALM "Sumo Logic"
-#define TIDY  (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH)
+/* A source as it is stored, and what answers add to it. */
+#define SOURCE_ANSWER ((size_t)SUMO_SOURCE_BODY + 65536)
 
 /* --- management: collectors, sources, upgrades --- */
 
@@ -136,7 +136,7 @@ static const struct route management_routes[] = {
      .handler = sumo_sources_create,
      .flags = ROUTE_MOVES,
      .body_limit = SUMO_SOURCE_BODY,
-     .answer_limit = SUMO_SOURCE_ANSWER},
+     .answer_limit = SOURCE_ANSWER},
     {.name = "sumologic.sources.get",
      .path = "collectors/{id}/sources/{source}",
      .verbs = GET_VERB,
@@ -144,7 +144,7 @@ static const struct route management_routes[] = {
      .lane = LANE_WORKER,
      .handler = sumo_sources_get,
      .body_limit = SUMO_SOURCE_BODY,
-     .answer_limit = SUMO_SOURCE_ANSWER},
+     .answer_limit = SOURCE_ANSWER},
     {.name = "sumologic.sources.update",
      .path = "collectors/{id}/sources/{source}",
      .verbs = VERB(HTTP_PUT),
@@ -153,7 +153,7 @@ static const struct route management_routes[] = {
      .handler = sumo_sources_update,
      .flags = ROUTE_MOVES,
      .body_limit = SUMO_SOURCE_BODY,
-     .answer_limit = SUMO_SOURCE_ANSWER},
+     .answer_limit = SOURCE_ANSWER},
     {.name = "sumologic.sources.delete",
      .path = "collectors/{id}/sources/{source}",
      .verbs = VERB(HTTP_DELETE),

@@ -4,6 +4,7 @@
  * agent that is refused here does not start, so what does not fit is passed over. */
 #include "api/sumologic/extras.h"
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 
 #define TAGS_BYTES (16u << 10)
 
@@ -14,13 +15,6 @@ struct said {
     struct str host;
     const struct json_value *tags; /* NULL: none, or too many */
 };
-
-static struct str text_at(const struct json_value *object, const char *name)
-{
-    const struct json_value *v = json_find(object, str_of(name));
-
-    return v && v->kind == JSON_KIND_STRING ? v->text : (struct str){NULL, 0};
-}
 
 /* Passed over when no attribute may be so. */
 static void say(struct said *s, const char *key, struct str value)
@@ -50,13 +44,13 @@ static struct said *listen(struct arena *a, const struct json_value *body)
     const struct json_value *host = json_find(body, STR("hostDetails"));
     const struct json_value *tags = json_find(body, STR("tagDetails"));
 
-    s->version = text_at(json_find(body, STR("collectorDetails")), "runningVersion");
-    s->host = text_at(host, "name");
-    say(s, "collector.os", text_at(host, "osName"));
-    say(s, "os.version", text_at(host, "osVersion"));
-    say(s, "deployment.environment", text_at(host, "environment"));
+    s->version = source_text(json_find(body, STR("collectorDetails")), "runningVersion");
+    s->host = source_text(host, "name");
+    say(s, "collector.os", source_text(host, "osName"));
+    say(s, "os.version", source_text(host, "osVersion"));
+    say(s, "deployment.environment", source_text(host, "environment"));
     say(s, "collector.version", s->version);
-    say(s, "host.ip", text_at(json_find(body, STR("networkDetails")), "hostIpAddress"));
+    say(s, "host.ip", source_text(json_find(body, STR("networkDetails")), "hostIpAddress"));
     if (tags && tags->kind == JSON_KIND_OBJECT && tags_fit(a, tags))
         s->tags = tags;
     return s;

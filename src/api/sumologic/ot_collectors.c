@@ -3,6 +3,7 @@
  * installed ones of /api/v1/collectors; their tags are the fields there. */
 #include "api/sumologic/extras.h"
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 #include "codec/rfc3339.h"
 #include "codec/utf8.h"
 
@@ -88,16 +89,10 @@ struct request {
     const struct json_value *tags;
 };
 
-static int bad_field(const char *name, const char *why, struct fail *f)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid", "%s %s.", name, why));
-    return fail_field(f, "%s", name);
-}
-
 static int take_text(const struct json_value *body, const char *name, struct str *out,
                      struct fail *f)
 {
-    return json_get_str(body, name, out, f) < 0 ? bad_field(name, "must be a string", f) : 0;
+    return json_get_str(body, name, out, f) < 0 ? source_invalid(f, name, "must be a string") : 0;
 }
 
 static int read_request(const struct json_value *body, struct request *r, struct fail *f)
@@ -108,9 +103,9 @@ static int read_request(const struct json_value *body, struct request *r, struct
         take_text(body, "timezone", &r->time_zone, f) < 0)
         return -1;
     if (r->name.p && (r->name.len == 0 || utf8_count(r->name) > NAME_CHARS))
-        return bad_field("name", "must have 1 to 128 characters", f);
+        return source_invalid(f, "name", "must have 1 to 128 characters");
     if (json_get_object(body, "tags", &r->tags, f) < 0)
-        return bad_field("tags", "must be an object", f);
+        return source_invalid(f, "tags", "must be an object");
     return 0;
 }
 
@@ -132,7 +127,7 @@ static int apply(struct arena *a, const struct request *r, struct agent *agent, 
     agent->remote = (struct attributes){arena_new_array(a, struct label, r->tags->count), 0};
     json_foreach (v, r->tags) {
         if (v->kind != JSON_KIND_STRING && v->kind != JSON_KIND_NUMBER)
-            return bad_field("tags", "must map names to strings", f);
+            return source_invalid(f, "tags", "must map names to strings");
         agent->remote.items[agent->remote.count++] = (struct label){v->key, v->text};
     }
     return agent_check_fields(&agent->remote, f);

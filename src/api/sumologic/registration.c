@@ -6,6 +6,7 @@
  * The route is open, so that a refusal comes through here and is counted: see storm.h. */
 #include "api/sumologic/extras.h"
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 #include "codec/utf8.h"
 
 #define NAME_CHARS     128
@@ -41,12 +42,6 @@ static int not_allowed(struct fail *f)
 
 /* --- what was sent --- */
 
-static int bad_field(const char *name, const char *why, struct fail *f)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid", "%s %s.", name, why));
-    return fail_field(f, "%s", name);
-}
-
 /* Empty counts as absent. */
 static int take_text(const struct json_value *body, const char *name, size_t chars, struct str *out,
                      struct fail *f)
@@ -54,18 +49,19 @@ static int take_text(const struct json_value *body, const char *name, size_t cha
     struct str text = {NULL, 0};
 
     if (json_get_str(body, name, &text, f) < 0)
-        return bad_field(name, "must be a string", f);
+        return source_invalid(f, name, "must be a string");
     if (text.len == 0)
         return 0;
     if (utf8_count(text) > chars)
-        return bad_field(name, "is too long", f);
+        return source_invalid(f, name, "is too long");
     *out = text;
     return 0;
 }
 
 static int take_flag(const struct json_value *body, const char *name, bool *out, struct fail *f)
 {
-    return json_get_bool(body, name, out, f) < 0 ? bad_field(name, "must be true or false", f) : 0;
+    return json_get_bool(body, name, out, f) < 0 ? source_invalid(f, name, "must be true or false")
+                                                 : 0;
 }
 
 /* Cut at a character. */
@@ -85,12 +81,9 @@ static int take_name(const struct json_value *body, struct str *out, struct fail
     struct str name = {NULL, 0};
 
     if (json_get_str(body, "collectorName", &name, f) < 0)
-        return bad_field("collectorName", "must be a string", f);
-    if (name.len == 0) {
-        IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
-                           "Missing required field: 'collectorName'"));
-        return fail_field(f, "collectorName");
-    }
+        return source_invalid(f, "collectorName", "must be a string");
+    if (name.len == 0)
+        return source_missing(f, "collectorName");
     *out = first_chars(name, NAME_CHARS);
     return 0;
 }
@@ -115,7 +108,7 @@ static int take_fields(struct arena *a, const struct json_value *body, struct at
     const struct json_value *map = NULL;
 
     if (json_get_object(body, "fields", &map, f) < 0)
-        return bad_field("fields", "must be an object", f);
+        return source_invalid(f, "fields", "must be an object");
     if (!map)
         return 0;
     out->items = arena_new_array(a, struct label, map->count);

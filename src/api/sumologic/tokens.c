@@ -2,6 +2,7 @@
 /* /api/v1/tokens: installation tokens. Whoever may read them may register agents with them, so all
  * of it needs the right to write keys. */
 #include "api/sumologic/internal.h"
+#include "api/sumologic/source_json.h"
 #include "codec/base64.h"
 #include "codec/rfc3339.h"
 
@@ -114,19 +115,6 @@ struct request {
     int64_t version;
 };
 
-static int bad_field(const char *name, const char *why, struct fail *f)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid", "%s %s.", name, why));
-    return fail_field(f, "%s", name);
-}
-
-static int missing_field(const char *name, struct fail *f)
-{
-    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing", "Missing required field: '%s'",
-                       name));
-    return fail_field(f, "%s", name);
-}
-
 static int take_status(const struct json_value *body, bool *active, struct fail *f)
 {
     struct str status = {NULL, 0};
@@ -140,7 +128,7 @@ static int take_status(const struct json_value *body, bool *active, struct fail 
         break;
     default: break;
     }
-    return bad_field("status", "must be Active or Inactive", f);
+    return source_invalid(f, "status", "must be Active or Inactive");
 }
 
 /* Answers are sent back as requests by some clients: both types will do. */
@@ -156,7 +144,7 @@ static int check_type(const struct json_value *body, struct fail *f)
         break;
     default: break;
     }
-    return bad_field("type", "must be " REQUEST_TYPE, f);
+    return source_invalid(f, "type", "must be " REQUEST_TYPE);
 }
 
 /* `r` has what stays when it is not sent. */
@@ -168,14 +156,14 @@ static int read_request(const struct json_value *body, struct request *r, struct
         return -1;
     rc = json_get_str(body, "name", &r->name, f);
     if (rc < 0)
-        return bad_field("name", "must be a string", f);
+        return source_invalid(f, "name", "must be a string");
     if (rc == 0 || r->name.len == 0)
-        return missing_field("name", f);
+        return source_missing(f, "name");
     if (json_get_str(body, "description", &r->description, f) < 0)
-        return bad_field("description", "must be a string", f);
+        return source_invalid(f, "description", "must be a string");
     rc = json_get_i64(body, "version", &r->version, f);
     if (rc < 0)
-        return bad_field("version", "must be a whole number", f);
+        return source_invalid(f, "version", "must be a whole number");
     r->has_version = rc == 1;
     return take_status(body, &r->active, f);
 }

@@ -87,7 +87,7 @@ static int lock(int fd)
 /* The folder's lock; close() lets it go. */
 static int folder_lock(const char *data_dir, int *out, struct fail *f)
 {
-    struct path folder;
+    struct path folder = {0};
 
     if (folder_path(&folder, data_dir, f) < 0)
         return -1;
@@ -135,7 +135,7 @@ static size_t uploads_count(const char *folder, int64_t now_us)
 int build_upload_begin(const char *data_dir, int64_t now_us, char id[BUILD_UPLOAD_ID_LEN],
                        struct fail *f)
 {
-    struct path folder, path;
+    struct path folder = {0}, path = {0};
     char fresh[BUILD_UPLOAD_ID_LEN];
 
     random_text(fresh, sizeof(fresh));
@@ -196,8 +196,8 @@ static int write_at(int fd, struct str bytes, int64_t offset)
 int build_upload_write(const char *data_dir, struct str id, int64_t offset, struct str bytes,
                        int64_t *size, struct fail *f)
 {
-    struct path path;
-    struct stat st;
+    struct path path = {0};
+    struct stat st = {0};
     int fd = -1;
 
     if (upload_path(&path, data_dir, id, f) < 0 || upload_open(&path, O_WRONLY, &fd, &st, f) < 0)
@@ -222,7 +222,7 @@ int build_upload_write(const char *data_dir, struct str id, int64_t offset, stru
 
 int build_upload_drop(const char *data_dir, struct str id, struct fail *f)
 {
-    struct path path;
+    struct path path = {0};
 
     if (upload_path(&path, data_dir, id, f) < 0)
         return -1;
@@ -264,7 +264,7 @@ static int upload_check(const struct path *path, struct build *b, struct fail *f
 {
     uint8_t hash[SHA256_LEN] = {0};
     int64_t bytes = 0;
-    struct stat st;
+    struct stat st = {0};
     int fd = -1;
 
     if (upload_open(path, O_RDONLY, &fd, &st, f) < 0)
@@ -348,7 +348,7 @@ int build_publish(struct store *s, struct arena *a, const struct caller *by, con
                   struct str upload, struct build *b, struct fail *f)
 {
     struct change c = {.by = by, .build = *b};
-    struct path from, to, folder;
+    struct path from = {0}, to = {0}, folder = {0};
     int held = -1;
 
     if (folder_path(&folder, data_dir, f) < 0 || upload_path(&from, data_dir, upload, f) < 0 ||
@@ -392,7 +392,7 @@ int build_retire(struct store *s, struct arena *a, const struct caller *by, cons
                  struct str version, struct str platform, struct fail *f)
 {
     struct change c = {.by = by, .build = {.version = version, .platform = platform}};
-    struct path path, folder;
+    struct path path = {0}, folder = {0};
     int held = -1;
 
     if (folder_path(&folder, data_dir, f) < 0)
@@ -414,7 +414,7 @@ int build_retire(struct store *s, struct arena *a, const struct caller *by, cons
 
 int build_file_open(const char *data_dir, const uint8_t sha256[32], int *fd, struct fail *f)
 {
-    struct path path;
+    struct path path = {0};
 
     if (build_path(&path, data_dir, sha256, f) < 0)
         return -1;
@@ -446,7 +446,7 @@ static bool is_left_over(struct str name, const struct build *all, size_t count)
 
 int build_files_sweep(struct store_tx *tx, const char *data_dir, struct fail *f)
 {
-    struct path folder;
+    struct path folder = {0};
     struct build *all;
     size_t count;
     const struct dirent *entry;

@@ -141,10 +141,14 @@ static void the_closest_of_several_builds_is_found(void **state)
 {
     const struct build all[] = {BUILD("2", "linux", ""), BUILD("1", "any", ""),
                                 BUILD("1", "linux", ""), BUILD("1", "linux/amd64", "")};
+    const struct build turned[] = {BUILD("1", "linux/amd64", ""), BUILD("1", "linux", ""),
+                                   BUILD("1", "any", "")};
     struct build out = {0};
 
     (void)state;
     assert_true(build_find(all, COUNTOF(all), STR("1"), STR("linux/amd64"), &out));
+    assert_string_equal(out.platform.p, "linux/amd64");
+    assert_true(build_find(turned, COUNTOF(turned), STR("1"), STR("linux/amd64"), &out));
     assert_string_equal(out.platform.p, "linux/amd64");
     assert_true(build_find(all, COUNTOF(all), STR("1"), STR("linux/arm64"), &out));
     assert_string_equal(out.platform.p, "linux");

@@ -178,8 +178,8 @@ static int find_open(struct store_tx *tx, uint64_t tenant, int64_t collector, bo
     struct str subject = subject_of(a, collector);
     const struct task_filter filter = {
         .kind = &kind, .subject = &subject, .states = OPEN_STATES, .limit = 1};
-    struct task *tasks;
-    size_t count;
+    struct task *tasks = NULL;
+    size_t count = 0;
 
     *found = false;
     if (task_list(tx, tenant, &filter, &tasks, &count, f) < 0)
@@ -206,7 +206,7 @@ static int tell(struct store_tx *tx, uint64_t tenant, const struct caller *by, c
 
 static int note(struct store_tx *tx, struct opened *o, struct fail *f)
 {
-    struct str so_far;
+    struct str so_far = {NULL, 0};
 
     if (encode_so_far(store_tx_arena(tx), &o->upgrade, &so_far, f) < 0)
         return -1;
@@ -215,7 +215,7 @@ static int note(struct store_tx *tx, struct opened *o, struct fail *f)
 
 static int succeed(struct store_tx *tx, struct opened *o, struct fail *f)
 {
-    struct str result;
+    struct str result = {NULL, 0};
 
     o->upgrade.state = UPGRADE_SUCCEEDED;
     o->upgrade.message = STR("");
@@ -295,8 +295,8 @@ static int choose(struct store_tx *tx, const struct agent *agent, struct str *to
 {
     struct arena *a = store_tx_arena(tx);
     struct str platform = upgrade_platform(a, agent);
-    struct build *all, target = {0};
-    size_t count;
+    struct build *all = NULL, target = {0};
+    size_t count = 0;
 
     if (build_list(tx, &all, &count, f) < 0)
         return -1;
@@ -328,7 +328,6 @@ static int create(struct store_tx *tx, const struct caller *by, uint64_t tenant,
         .tenant = tenant,
         .kind = STR(UPGRADE_TASK),
         .subject = subject_of(a, want->collector),
-        .run_at_us = want->deadline_us, /* nothing is due before */
         .deadline_us = want->deadline_us,
     };
 
@@ -401,8 +400,8 @@ int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t a
     struct str kind = STR(UPGRADE_TASK);
     const struct task_filter filter = {
         .kind = &kind, .states = open_only ? OPEN_STATES : 0, .after_id = after, .limit = limit};
-    struct task *tasks;
-    size_t n;
+    struct task *tasks = NULL;
+    size_t n = 0;
 
     if (task_list(tx, tenant, &filter, &tasks, &n, f) < 0)
         return -1;
@@ -436,8 +435,8 @@ int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struc
 {
     struct opened o = {0};
     struct agent agent = {0};
-    struct build *all, found_build = {0};
-    size_t count;
+    struct build *all = NULL, found_build = {0};
+    size_t count = 0;
     bool found = false;
 
     *offered = false;
@@ -491,8 +490,8 @@ int upgrade_observe(struct store_tx *tx, uint64_t tenant, int64_t collector, str
     struct arena *a = store_tx_arena(tx);
     struct opened o = {0};
     struct agent agent = {0};
-    struct build *all, step = {0};
-    size_t count;
+    struct build *all = NULL, step = {0};
+    size_t count = 0;
     bool found = false;
 
     if (find_open(tx, tenant, collector, &found, &o, f) < 0)

@@ -44,11 +44,33 @@ static void every_length_around_a_block_is_hashed_alike_by_another_library(void 
     }
 }
 
+static void pieces_have_the_hash_of_the_whole(void **state)
+{
+    static char bytes[300];
+    uint8_t whole[SHA256_LEN], pieces[SHA256_LEN];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7);
+    sha256((struct str){bytes, sizeof(bytes)}, whole);
+    for (size_t cut = 0; cut <= sizeof(bytes); cut++) {
+        struct sha256_stream *s = sha256_begin();
+
+        sha256_add(s, (struct str){bytes, cut});
+        sha256_add(s, (struct str){NULL, 0});
+        sha256_add(s, (struct str){bytes + cut, sizeof(bytes) - cut});
+        sha256_end(&s, pieces);
+        assert_null(s);
+        assert_memory_equal(whole, pieces, sizeof(whole));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_texts_have_their_known_hashes),
         cmocka_unit_test(every_length_around_a_block_is_hashed_alike_by_another_library),
+        cmocka_unit_test(pieces_have_the_hash_of_the_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -309,6 +309,16 @@ static void creation_only_members_are_ignored_later(void **state)
                         "{\"name\":\"n\"," REST "}");
 }
 
+static void what_is_stored_may_stay_whatever_bounds_it_breaks(void **state)
+{
+    struct world *w = *state;
+    struct json_value *was = json(w, "{\"name\":\"far too long\",\"mode\":\"odd\",\"on\":true}");
+
+    assert_string_equal(text_of(w, take(w, "{\"name\":\"far too long\",\"mode\":\"odd\"}", was)),
+                        "{\"name\":\"far too long\",\"mode\":\"odd\",\"on\":true}");
+    assert_refused(w, "{\"name\":\"also too long\"}", was, "fields_invalid", "name");
+}
+
 /* --- secrets --- */
 
 static void secrets_are_hidden(void **state)
@@ -412,6 +422,7 @@ int main(void)
         TEST(what_is_fixed_must_match_when_it_is_there),
         TEST(what_the_server_put_stays),
         TEST(creation_only_members_are_ignored_later),
+        TEST(what_is_stored_may_stay_whatever_bounds_it_breaks),
         TEST(secrets_are_hidden),
         TEST(what_was_hidden_keeps_the_secret),
         TEST(a_tag_is_32_hex_digits_over_the_configuration),

@@ -3,6 +3,7 @@
 #include "spool/fixture.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 ssize_t __real_pwritev64(int fd, const struct iovec *parts, int count, off64_t at);
@@ -120,7 +121,10 @@ static void what_was_refused_does_not_come_back_after_a_crash(void **state)
 {
     struct fixture *x = *state;
     struct spool_cursor *c;
+    struct spool_stats stats;
     struct sent sent[2];
+    struct stat st;
+    char path[512];
 
     fixture_append_some(x, 1, 1);
     disk.fail_second = true;
@@ -128,6 +132,12 @@ static void what_was_refused_does_not_come_back_after_a_crash(void **state)
     for (size_t i = 0; i < COUNTOF(sent); i++)
         assert_int_equal(sent_wait(&sent[i]), -1);
     disk.write_error = 0;
+
+    /* At once, not only when the spool is closed well. */
+    fixture_path(x, "00000000000000000001.seg", path);
+    spool_stats(x->spool, &stats);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, stats.bytes);
     spool_close(&x->spool);
     fixture_open(x);
     c = fixture_cursor(x, "sink");

@@ -320,13 +320,6 @@ static int value_take(struct taking *t, const struct member *m, const struct jso
         *out = copy_of(t->a, stored);
         return 0;
     }
-
-    /* What came by another way may be longer or odder than a client's text: written back as it
-     * stands, it is no change. */
-    if (m->type == MEMBER_STRING && stored && same(v, stored)) {
-        *out = copy_of(t->a, stored);
-        return 0;
-    }
     /* What came another way may be written back as it was shown, whatever bounds it breaks. */
     if ((m->flags & MEMBER_SECRET) == 0 && stored && same(v, stored)) {
         *out = copy_of(t->a, stored);

@@ -327,4 +327,4 @@ def test_a_stopped_server_leaves_only_its_data(tmp_path):
     server = Server(tmp_path).start()
     server.stop()
     left = {p.name for p in server.data.iterdir()}
-    assert left <= {"muster.db", "master.key", "first-credentials.json", "lock"}, left
+    assert left <= {"muster.db", "master.key", "first-credentials.json", "lock", "spool"}, left

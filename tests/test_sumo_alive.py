@@ -104,29 +104,29 @@ def test_offline_lists_and_deletions(tmp_path):
     with Sumo(server) as sumo:
         token = sumo.installation_token()["encodedTokenAndUrl"]
         sumo.create("hosted")
-        made = {name: sumo.register(name, token) for name in ("now", "d2", "d11", "d150", "back")}
+        made = {name: sumo.register(name, token) for name in ("now", "d2", "d9", "d11", "d99", "d150", "back")}
         sumo.add_source(made["d11"].id, sourceType="LocalFile", name="s", pathExpression="/x")
-        age(server, sumo, {made["d2"].id: 2, made["d11"].id: 11, made["d150"].id: 150,
-                           made["back"].id: 150})
+        age(server, sumo, {made["back"].id: 150} | {
+            c.id: int(name[1:]) for name, c in made.items() if name[0] == "d"})
         assert made["back"].beat() == 204
 
         def offline(query=""):
             return [c["name"] for c in sumo.get("/collectors/offline" + query)["collectors"]]
 
         assert offline() == ["d150"], "a hundred days when nothing is said"
-        assert offline("?aliveBeforeDays=1") == ["d2", "d11", "d150"]
-        assert offline("?aliveBeforeDays=10") == ["d11", "d150"]
+        assert offline("?aliveBeforeDays=1") == ["d2", "d9", "d11", "d99", "d150"]
+        assert offline("?aliveBeforeDays=10") == ["d11", "d99", "d150"]
         assert offline("?aliveBeforeDays=10&limit=1") == ["d11"]
-        assert offline("?aliveBeforeDays=10&limit=1&offset=1") == ["d150"]
-        assert offline("?aliveBeforeDays=10&offset=2") == []
+        assert offline("?aliveBeforeDays=10&limit=1&offset=1") == ["d99"]
+        assert offline("?aliveBeforeDays=10&offset=3") == []
         assert offline("?aliveBeforeDays=5000") == []
         shown = sumo.get("/collectors/offline")["collectors"][0]
         assert shown["alive"] is False and shown["collectorType"] == "Installable"
 
         answer = sumo.http("DELETE", "/api/v1//collectors/offline?aliveBeforeDays=10")
         assert answer.status == 200 and answer.body == b""
-        assert sumo.listed() == ["hosted", "now", "d2", "back"], "done before it is answered"
+        assert sumo.listed() == ["hosted", "now", "d2", "d9", "back"], "done before it is answered"
         assert made["d11"].beat() == 401
         assert sumo.api("DELETE", "/collectors/offline").status == 200
-        assert sumo.listed() == ["hosted", "now", "d2", "back"]
+        assert sumo.listed() == ["hosted", "now", "d2", "d9", "back"]
     server.stop()

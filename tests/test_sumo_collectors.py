@@ -610,6 +610,15 @@ def test_a_registered_collector_is_an_agent_of_the_fleet(sumo, fleet):
         assert seen.listed() == [] and collector.beat() == 401
 
 
+def test_a_beat_brings_back_who_said_good_bye_elsewhere(fleet):
+    with Sumo(fleet.server, fleet.tenant, fleet.token) as seen:
+        collector = seen.register("web")
+        fleet.call("UnregisterCollector", id=str(collector.id))
+        assert collector.seen()["alive"] is False and seen.listed("?filter=dead") == ["web"]
+        assert collector.beat() == 204
+        assert collector.seen()["alive"] is True and seen.listed("?filter=alive") == ["web"]
+
+
 # --- what a client that pools no connection sees
 
 

@@ -175,6 +175,7 @@ void fleet_done(struct fleet *f)
     buf_done(&f->out);
     free(f->hashes);
     free(f->editions);
+    free(f->logins);
 }
 
 bool fleet_learn(struct fleet *f, size_t agent, struct str hash)
@@ -297,4 +298,77 @@ struct str fleet_list(struct fleet *f, const char *matcher)
     buf_clear(&f->body);
     put_bytes(&f->body, 1, str_of(matcher));
     return finish(f, "collector.v1.CollectorService/ListCollectors", f->manager, false);
+}
+
+/* --- installed collectors --- */
+
+void fleet_hire(struct fleet *f, size_t collectors)
+{
+    free(f->logins);
+    f->collectors = collectors;
+    f->logins = heap_calloc(collectors, sizeof(*f->logins));
+}
+
+static struct str finish_plain(struct fleet *f, const char *path, const char *scheme,
+                               const char *credential)
+{
+    buf_clear(&f->out);
+    buf_printf(&f->out,
+               "POST /api/v1/collector/%s HTTP/1.1\r\nHost: %s\r\n"
+               "User-Agent: otelcol-sumo\r\nContent-Length: %zu\r\nAuthorization: %s %s\r\n"
+               "Accept: application/json\r\nContent-Type: application/json\r\n\r\n",
+               path, f->host, f->body.len, scheme, credential);
+    buf_put_str(&f->out, buf_str(&f->body));
+    return buf_str(&f->out);
+}
+
+/* Clobber: another run on the same data takes the names over. */
+struct str fleet_enroll(struct fleet *f, size_t collector, const char *token)
+{
+    buf_clear(&f->body);
+    buf_printf(&f->body,
+               "{\"collectorName\":\"otelcol-%07zu\",\"hostname\":\"host-%07zu.prod.example\","
+               "\"clobber\":true,\"ephemeral\":false,\"timeZone\":\"UTC\","
+               "\"fields\":{\"team\":\"team-%zu\",\"env\":\"prod\"}}",
+               collector, collector, collector % FLEET_TEAMS);
+    return finish_plain(f, "register", "Bearer", token);
+}
+
+struct str fleet_beat(struct fleet *f, size_t collector)
+{
+    buf_clear(&f->body);
+    return finish_plain(f, "heartbeat", "Basic", f->logins[collector]);
+}
+
+/* The value of a string member that needs no unescaping. */
+static bool get_text(struct str json, const char *name, char *out, size_t size)
+{
+    char key[64];
+    int len = snprintf(key, sizeof(key), "\"%s\":\"", name);
+    const char *at = memmem(json.p, json.len, key, (size_t)len);
+
+    if (!at)
+        return false;
+    at += len;
+
+    size_t left = json.len - (size_t)(at - json.p);
+    const char *stop = memchr(at, '"', left);
+
+    if (!stop || stop == at || (size_t)(stop - at) >= size)
+        return false;
+    snprintf(out, size, "%.*s", (int)(stop - at), at);
+    return true;
+}
+
+bool fleet_enrolled(struct fleet *f, size_t collector, struct str body)
+{
+    char id[64];
+    char key[128];
+
+    if (!get_text(body, "collectorCredentialId", id, sizeof(id)) ||
+        !get_text(body, "collectorCredentialKey", key, sizeof(key)) ||
+        strlen(id) + strlen(key) > (FLEET_LOGIN - 1) / 4 * 3 - 3)
+        return false;
+    basic(id, key, f->logins[collector], FLEET_LOGIN);
+    return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Virtual Alloys: who they are and what they send. An agent is its number; only the hash of what it
- * was last given is remembered, so that a million of them take 33 MB. One thread. */
+ * was last given is remembered, so that a million of them take 33 MB. Beside them installed
+ * collectors, of which the credential is remembered. One thread. */
 #ifndef BENCH_FLEET_AGENT_H
 #define BENCH_FLEET_AGENT_H
 
@@ -24,15 +25,19 @@ enum fleet_request {
     FLEET_REQUESTS,
 };
 
+#define FLEET_LOGIN 160 /* base64 of a collector's credential, with its end */
+
 struct fleet {
     size_t count;
+    size_t collectors; /* that are enrolled, or are to be */
     uint8_t (*hashes)[32];
-    uint8_t *editions; /* of the pipelines, when the agent last learned; 0: never */
-    uint8_t edition;   /* that agents learn now */
-    char host[64];     /* of the server */
-    char basic[512];   /* base64 of the agents' user and token */
-    char manager[512]; /* and of the manager's */
-    unsigned run;      /* tells this process's contents of pipelines from an earlier one's */
+    uint8_t *editions;           /* of the pipelines, when the agent last learned; 0: never */
+    uint8_t edition;             /* that agents learn now */
+    char host[64];               /* of the server */
+    char basic[512];             /* base64 of the agents' user and token */
+    char manager[512];           /* and of the manager's */
+    char (*logins)[FLEET_LOGIN]; /* of the collectors */
+    unsigned run; /* tells this process's contents of pipelines from an earlier one's */
     struct buf body;
     struct buf out;
 };
@@ -49,6 +54,15 @@ struct str fleet_request(struct fleet *f, size_t agent, enum fleet_request kind)
 struct str fleet_pipeline(struct fleet *f, size_t number, unsigned edition);
 
 struct str fleet_list(struct fleet *f, const char *matcher);
+
+/* Installed collectors: they enroll with an installation token, then beat with what that gave them.
+ */
+void fleet_hire(struct fleet *f, size_t collectors);
+struct str fleet_enroll(struct fleet *f, size_t collector, const char *token);
+struct str fleet_beat(struct fleet *f, size_t collector);
+
+/* Takes the credential from the answer; false when there is none. */
+bool fleet_enrolled(struct fleet *f, size_t collector, struct str body);
 
 /* What a GetConfigResponse says. */
 struct config_said {

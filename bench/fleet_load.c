@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
+#include "base/random.h"
 
 #define EVENTS    256
 #define READ_SIZE 65536
@@ -58,6 +60,13 @@ int64_t now_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+int64_t random_gap_ns(double mean_ns)
+{
+    double uniform = ((double)(random_u64() >> 11) + 1) / 0x1p53;
+
+    return (int64_t)(-log(uniform) * mean_ns);
 }
 
 /* --- how long things took --- */
@@ -208,7 +217,7 @@ static size_t content_length(const char *head, size_t len)
 }
 
 /* The bytes that the answer takes, 0 while it is not all there. */
-static size_t answer_read(const uint8_t *data, size_t len, struct str *body)
+static size_t answer_read(const uint8_t *data, size_t len, struct answer *out)
 {
     const uint8_t *stop = memmem(data, len, "\r\n\r\n", 4);
 
@@ -220,12 +229,13 @@ static size_t answer_read(const uint8_t *data, size_t len, struct str *body)
 
     if (len < head + size)
         return 0;
-    if (len < 12 || memcmp(data + 8, " 200", 4) != 0) {
+    if (len < 12 || memcmp(data + 8, " 2", 2) != 0) {
         fprintf(stderr, "fleetsim: refused: %.*s\n", (int)MIN(len, (size_t)1000),
                 (const char *)data);
         exit(1);
     }
-    *body = str_make(data + head, size);
+    out->status = (unsigned)strtoul((const char *)data + 9, NULL, 10);
+    out->body = str_make(data + head, size);
     return head + size;
 }
 
@@ -265,7 +275,7 @@ static void take(struct load *l, uint32_t i)
     const uint8_t *data = k->len > 0 ? k->data : l->scratch;
     size_t len = k->len > 0 ? k->len : (size_t)n;
 
-    if (answer_read(data, len, &a.body) == 0) {
+    if (answer_read(data, len, &a) == 0) {
         if (k->len == 0)
             keep(k, l->scratch, (size_t)n);
         return;

@@ -31,6 +31,7 @@ struct answer {
     int64_t due_ns;
     int64_t sent_ns;
     int64_t came_ns;
+    unsigned status; /* 200 to 299 */
     struct str body;
 };
 
@@ -41,6 +42,9 @@ struct load;
 typedef void load_answered(void *arg, struct load *l, const struct answer *a);
 
 int64_t now_ns(void);
+
+/* Until the next of many that come independently of each other. */
+int64_t random_gap_ns(double mean_ns);
 
 struct load *load_open(uint16_t port, size_t connections, load_answered *answered, void *arg);
 void load_close(struct load **l);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A fleet of virtual Alloys in one process, to load a server with. Each step prints a line of JSON
- * when it has ended, and all of them a table at the end. One thread; ends by itself. */
+/* A fleet of virtual Alloys and installed collectors in one process, to load a server with. Each
+ * step prints a line of JSON when it has ended, and all of them a table at the end. One thread;
+ * ends by itself. */
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +12,8 @@
 
 #include "base/heap.h"
 #include "base/macros.h"
-#include "base/random.h"
 #include "fleet_agent.h"
+#include "fleet_beats.h"
 #include "fleet_load.h"
 
 #define STEPS_MAX 32
@@ -28,6 +28,8 @@ static const char usage[] =
     "  --token T      the agents' token; --manager T: who writes pipelines and lists\n"
     "  --agents N     how many virtual agents (1000)\n"
     "  --interval S   seconds between the polls of one (60)\n"
+    "  --installer T  the installation token that collectors enroll with\n"
+    "  --beat-interval S  seconds between the heartbeats of one (15)\n"
     "  --blind        take any answer 200 for a good one\n"
     "\n"
     "steps:\n"
@@ -41,8 +43,11 @@ static const char usage[] =
     "  edit=S         polls at the interval; after half of S seconds the first pipeline changes;\n"
     "                 at the end every agent polls until all have what is new\n"
     "  list=N         N times the agents of one namespace (agents / 1000 hits)\n"
+    "  enroll=N       N installed collectors register themselves, as fast as it goes\n"
+    "  beat=S         S seconds of their heartbeats, each at its own moment of the interval,\n"
+    "                 beside polls at theirs\n"
     "\n"
-    "Latency of polls at an interval counts from the moment they are due, of others from "
+    "Latency of polls and beats at an interval counts from the moment they are due, of others from "
     "sending.\n";
 
 struct step {
@@ -79,6 +84,8 @@ struct run {
     uint16_t port;
     pid_t pid;
     double interval_s;
+    double beat_interval_s;
+    const char *installer;
     bool blind;
     const enum fleet_request *chain;
     size_t chain_len;
@@ -128,6 +135,28 @@ static double resident_mib(pid_t pid)
     fclose(f);
     pages = strchr(line, ' '); /* behind the size */
     return pages ? strtod(pages, NULL) * (double)sysconf(_SC_PAGESIZE) / (1 << 20) : 0;
+}
+
+/* What it had the kernel write to disks. */
+static uint64_t bytes_written(pid_t pid)
+{
+    static const char name[] = "write_bytes: ";
+    char path[64];
+    char line[128];
+    uint64_t bytes = UINT64_MAX;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/io", pid == 0 ? getpid() : pid);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f)) {
+        if (strncmp(line, name, sizeof(name) - 1) == 0)
+            bytes = strtoull(line + sizeof(name) - 1, NULL, 10);
+    }
+    if (f)
+        fclose(f);
+    if (bytes == UINT64_MAX)
+        trouble("no figures of what the server wrote");
+    return bytes;
 }
 
 /* --- requests --- */
@@ -210,11 +239,9 @@ static void run_closed(struct run *r, size_t count, double seconds)
     load_close(&l);
 }
 
-static int64_t random_gap_ns(const struct run *r)
+static int64_t next_gap_ns(const struct run *r)
 {
-    double uniform = ((double)(random_u64() >> 11) + 1) / 0x1p53;
-
-    return (int64_t)(-log(uniform) * r->interval_s / (double)r->fleet.count * NS);
+    return random_gap_ns(r->interval_s / (double)r->fleet.count * NS);
 }
 
 /* Polls that come at random moments, as those of many clocks do; `beside` has a turn after each
@@ -224,10 +251,10 @@ static void run_open(struct run *r, double seconds, void (*beside)(struct run *r
     struct load *l = load_open(r->port, r->now->step.connections, answered, r);
     int64_t start = now_ns();
     int64_t stop = start + (int64_t)(seconds * NS);
-    int64_t due = start + random_gap_ns(r);
+    int64_t due = start + next_gap_ns(r);
 
     while (due < stop) {
-        for (; due <= now_ns() && load_has_idle(l); due += random_gap_ns(r))
+        for (; due <= now_ns() && load_has_idle(l); due += next_gap_ns(r))
             send_next(r, l, next_agent(r), due);
         load_turn(l, load_has_idle(l) ? MAX(due - now_ns(), 0) : 100000000);
         if (beside)
@@ -336,6 +363,41 @@ static void step_manage(struct run *r, bool listing)
     load_close(&l);
 }
 
+/* --- installed collectors --- */
+
+static void step_collectors(struct run *r, bool beating)
+{
+    struct outcome *o = r->now;
+    struct beats *b = heap_new_type(struct beats);
+    uint64_t written = bytes_written(r->pid);
+
+    b->fleet = &r->fleet;
+    b->port = r->port;
+    b->connections = o->step.connections;
+    b->token = r->installer;
+    b->beat_interval_s = r->beat_interval_s;
+    b->poll_interval_s = r->interval_s;
+    if (beating && r->fleet.collectors == 0)
+        trouble("beat: nobody is enrolled");
+    if (beating) {
+        beats_run(b, o->step.number);
+    } else {
+        fleet_hire(&r->fleet, (size_t)o->step.number);
+        beats_enroll(b);
+    }
+    o->spread = b->beats;
+    o->sent = b->beats.total + b->polls.total;
+    o->changed = b->changed;
+    o->seconds = b->seconds;
+    snprintf(o->more, sizeof(o->more),
+             ", \"collectors\": %zu, \"beats\": %lu, \"polls\": %lu, \"poll_p50_us\": %.1f, "
+             "\"poll_p99_us\": %.1f, \"written_bytes\": %lu",
+             r->fleet.collectors, beating ? b->beats.total : 0, b->polls.total,
+             spread_us(&b->polls, 0.5), spread_us(&b->polls, 0.99),
+             bytes_written(r->pid) - written);
+    free(b);
+}
+
 /* --- steps --- */
 
 static void step_agents(struct run *r, const char *name)
@@ -365,8 +427,8 @@ static void step_agents(struct run *r, const char *name)
         run_closed(r, r->fleet.count, 0);
 }
 
-static const char *const names[] = {"pipelines", "register",  "learn", "settle", "herd",
-                                    "poll",      "unchanged", "edit",  "list"};
+static const char *const names[] = {"pipelines", "register", "learn", "settle", "herd", "poll",
+                                    "unchanged", "edit",     "list",  "enroll", "beat"};
 
 static struct step step_parse(const char *text)
 {
@@ -397,6 +459,8 @@ static void step_run(struct run *r, struct outcome *o)
         step_edit(r);
     else if (strcmp(o->step.name, "list") == 0 || strcmp(o->step.name, "pipelines") == 0)
         step_manage(r, o->step.name[0] == 'l');
+    else if (strcmp(o->step.name, "enroll") == 0 || strcmp(o->step.name, "beat") == 0)
+        step_collectors(r, o->step.name[0] == 'b');
     else
         step_agents(r, o->step.name);
     o->cpu_s = cpu_seconds(r->pid) - cpu;
@@ -434,6 +498,8 @@ struct settings {
     const char *manager;
     size_t agents;
     double interval_s;
+    double beat_interval_s;
+    const char *installer;
     bool blind;
 };
 
@@ -446,6 +512,8 @@ static void settings_read(int argc, char **argv, struct settings *s)
         {"manager", required_argument, NULL, 'm'},
         {"agents", required_argument, NULL, 'n'},
         {"interval", required_argument, NULL, 's'},
+        {"installer", required_argument, NULL, 'k'},
+        {"beat-interval", required_argument, NULL, 'B'},
         {"blind", no_argument, NULL, 'b'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -460,13 +528,15 @@ static void settings_read(int argc, char **argv, struct settings *s)
         case 'm': s->manager = optarg; break;
         case 'n': s->agents = strtoul(optarg, NULL, 10); break;
         case 's': s->interval_s = strtod(optarg, NULL); break;
+        case 'k': s->installer = optarg; break;
+        case 'B': s->beat_interval_s = strtod(optarg, NULL); break;
         case 'b': s->blind = true; break;
         case 'h': fputs(usage, stdout); exit(0);
         default: fail_usage("an unknown option");
         }
     }
     if (s->port == 0 || s->port > 65535 || s->agents == 0 || s->agents > 10000000 ||
-        s->agents % STRIDE == 0 || !(s->interval_s > 0))
+        s->agents % STRIDE == 0 || !(s->interval_s > 0) || !(s->beat_interval_s > 0))
         fail_usage("a number that is missing, too small or too large");
     if (optind == argc || argc - optind > STEPS_MAX)
         fail_usage("no steps, or too many");
@@ -474,7 +544,12 @@ static void settings_read(int argc, char **argv, struct settings *s)
 
 int main(int argc, char **argv)
 {
-    struct settings s = {.agents = 1000, .interval_s = 60, .token = "", .manager = ""};
+    struct settings s = {.agents = 1000,
+                         .interval_s = 60,
+                         .beat_interval_s = 15,
+                         .token = "",
+                         .manager = "",
+                         .installer = ""};
     struct outcome *outcomes = heap_new_array(struct outcome, STEPS_MAX);
     struct run r = {0};
     size_t count = 0;
@@ -485,6 +560,8 @@ int main(int argc, char **argv)
     r.port = (uint16_t)s.port;
     r.pid = (pid_t)s.pid;
     r.interval_s = s.interval_s;
+    r.beat_interval_s = s.beat_interval_s;
+    r.installer = s.installer;
     r.blind = s.blind;
     fleet_init(&r.fleet, s.agents, r.port, s.token, s.manager);
     for (size_t i = 0; i < count; i++)

@@ -220,7 +220,7 @@ static void what_managers_say_takes_memory_only_where_it_is(void **state)
     struct agents_fixture *x = *state;
     struct agent agent = agent_of(x->a, 1, "a", "", "");
     struct agents_stats plain = {0};
-    struct agents_stats managed;
+    struct agents_stats managed = {0};
 
     agents_put(x->agents, &agent);
     agents_stats(x->agents, FIXTURE_NOW_US, 0, &plain);

@@ -104,7 +104,8 @@ def test_offline_lists_and_deletions(tmp_path):
     with Sumo(server) as sumo:
         token = sumo.installation_token()["encodedTokenAndUrl"]
         sumo.create("hosted")
-        made = {name: sumo.register(name, token) for name in ("now", "d2", "d9", "d11", "d99", "d150", "back")}
+        made = {name: sumo.register(name, token)
+                for name in ("now", "d2", "d9", "d11", "d99", "d150", "back")}
         sumo.add_source(made["d11"].id, sourceType="LocalFile", name="s", pathExpression="/x")
         age(server, sumo, {made["back"].id: 150} | {
             c.id: int(name[1:]) for name, c in made.items() if name[0] == "d"})

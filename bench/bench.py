@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+import beats
 import fleet
 import idle
 import load
@@ -283,6 +284,12 @@ class Bench:
         """A million virtual Alloys: registration, polls, an edit, lists, memory (5 minutes)."""
         fleet.measure(self, SERVER_CORE, LOAD_CORE)
 
+    # --- heartbeats ---------------------------------------------------------------------------
+
+    def beats(self):
+        """50,000 installed collectors that beat beside polls; lists while they fall silent."""
+        beats.measure(self, metrics)
+
     # --- small programs ------------------------------------------------------------------------
 
     def micro(self):
@@ -335,7 +342,7 @@ def mean(before, after, word):
 
 NAMES = {"routes": Bench.routes, "creates": Bench.creates, "idle": Bench.idle,
          "startup": Bench.startup, "rpc": Bench.rpc,
-         "fleet": Bench.fleet, "receiver": Bench.receiver, "micro": Bench.micro}
+         "fleet": Bench.fleet, "beats": Bench.beats, "receiver": Bench.receiver, "micro": Bench.micro}
 
 
 def arguments():

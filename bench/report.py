@@ -59,8 +59,8 @@ class Target:
         sign = "≤" if self.at_most else "≥"
         verdict = "met"
         if not self.met:
-            off = abs(self.value / self.limit - 1) * 100
-            verdict = f"**missed by {off:.0f} %**"
+            off = f" by {abs(self.value / self.limit - 1) * 100:.0f} %" if self.limit else ""
+            verdict = f"**missed{off}**"
         return (self.name, f"{sign} {number.format(self.limit)} {self.unit}".strip(),
                 f"{number.format(self.value)} {self.unit}".strip(), verdict)
 

@@ -92,8 +92,8 @@ static enum exit_code print_one(struct cli *cli, bool json, const struct json_va
 {
     struct json_value *row = json_new_object(cli->arena);
 
-    if (json)
-        return output_json(cli, members);
+    if (json || !members)
+        return output_json(cli, members ? members : row);
     json_foreach (member, members) {
         struct str key = member->key;
 

@@ -17,9 +17,11 @@ struct str managed_id(const struct json_value *members)
 enum exit_code managed_inner(struct cli *cli, const struct json_value *answer, const char *kind,
                              struct json_value **out)
 {
-    *out = json_find(answer, str_of(kind));
-    if (!*out || (*out)->kind != JSON_KIND_OBJECT)
+    struct json_value *inner = json_find(answer, str_of(kind));
+
+    if (!inner || inner->kind != JSON_KIND_OBJECT)
         return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer tells of no %s", kind);
+    *out = inner;
     return EXIT_CODE_OK;
 }
 

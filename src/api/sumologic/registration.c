@@ -168,9 +168,8 @@ static int suffixed(struct call *c, struct str asked, struct str *out, struct fa
     struct str base = first_chars(asked, NAME_CHARS - SUFFIX_CHARS);
     int64_t ms = store_tx_now(c->tx) / 1000;
 
-    for (int i = 0; i < SUFFIXES_TRIED; i++) {
-        struct str name =
-            arena_printf(c->arena, "%.*s-%013lld", STR_ARG(base), (long long)(ms + i));
+    for (int i = 0; i < SUFFIXES_TRIED; i++, ms++) {
+        struct str name = arena_printf(c->arena, "%.*s-%013lld", STR_ARG(base), (long long)ms);
         struct collector row = {0};
         int rc = name_owner(c, name, &row, f);
 

@@ -252,7 +252,7 @@ int key_list(struct store_tx *tx, uint64_t tenant, struct str after, size_t limi
 int key_revoke(struct store_tx *tx, const struct caller *by, uint64_t tenant, struct str id,
                struct keyring *ring, struct key *out, struct fail *f)
 {
-    struct key k;
+    struct key k = {0};
 
     if (key_get(tx, tenant, id, &k, f) < 0)
         return -1;

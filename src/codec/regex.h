@@ -28,6 +28,9 @@ struct regex;
 int regex_compile(struct str pattern, unsigned flags, struct regex **out, struct fail *f)
     MUST_CHECK;
 
+/* Instructions of the compiled pattern, which memory goes with; 0 for plain alternatives. */
+size_t regex_steps(const struct regex *r);
+
 bool regex_matches(const struct regex *r, struct str text);
 
 /* Accepts NULL, clears the caller's pointer. */

@@ -126,6 +126,16 @@ def few(small):
         yield made
 
 
+def test_a_poll_is_served_whoever_else_comes_first(few):
+    """Many new ones at once, for whom there is no room."""
+    def poll(n):
+        with Fleet(few.server, few.tenant, few.token) as one:
+            return [one.post("GetConfig", {"id": f"c{n}-{k}"}).status for k in range(5)]
+
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        assert list(pool.map(poll, range(12))) == [[200] * 5] * 12
+
+
 def test_numbers_are_told(few):
     assert few.call("GetLimits") == {"collectors": 3, "pipelines": 2}
 

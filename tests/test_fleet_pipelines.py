@@ -478,6 +478,18 @@ def test_sync_of_much_at_once(fleet):
     assert fleet.call("SyncPipelines", source=GIT) == {}
 
 
+def test_sync_of_patterns_that_are_large_all_together_changes_nothing(fleet):
+    """Each alone is small enough; together they would take the server's memory."""
+    drafts = [pipeline(f"p{n}", matchers=[f'a{n}_{k}=~".{{150}}"' for k in range(100)])
+              for n in range(9)]
+    fleet.call("CreatePipeline", pipeline=drafts[0])
+    message = fleet.refused("invalid_argument", "SyncPipelines", source=GIT, pipelines=drafts)
+    assert "all together" in message
+    drafts = [pipeline(f"q{n}", matchers=[f"a{n}_{k}=~prod-.*" for k in range(100)])
+              for n in range(9)]
+    sync(fleet, *drafts)
+
+
 # --- what is not served
 
 

@@ -95,6 +95,11 @@ int regex_compile(struct str pattern, unsigned flags, struct regex **out, struct
     return 0;
 }
 
+size_t regex_steps(const struct regex *r)
+{
+    return r->compiled ? static_cast<size_t>(r->compiled->ProgramSize()) : 0;
+}
+
 bool regex_matches(const struct regex *r, struct str text)
 {
     if (!r->compiled)

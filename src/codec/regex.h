@@ -29,6 +29,9 @@ struct regex;
 int regex_compile(struct str pattern, unsigned flags, struct regex **out, struct fail *f)
     MUST_CHECK;
 
+/* Instructions of the compiled pattern, which memory goes with; 0 for plain alternatives. */
+size_t regex_steps(const struct regex *r);
+
 bool regex_matches(const struct regex *r, struct str text);
 
 /* How many parts of the pattern stand in capturing brackets. */

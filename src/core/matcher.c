@@ -356,6 +356,15 @@ int matchers_parse(struct arena *a, const struct str *texts, size_t count, struc
     return 0;
 }
 
+size_t matchers_steps(const struct matcher *m, size_t count)
+{
+    size_t steps = 0;
+
+    for (size_t i = 0; i < count; i++)
+        steps += m[i].regex ? regex_steps(m[i].regex) : 0;
+    return steps;
+}
+
 bool matcher_holds(const struct matcher *m, struct str value)
 {
     switch (m->op) {

@@ -42,6 +42,9 @@ int matcher_parse(struct arena *a, struct str text, struct matcher *out, struct 
 int matchers_parse(struct arena *a, const struct str *texts, size_t count, struct matcher **out,
                    struct fail *f) MUST_CHECK;
 
+/* Instructions of all their compiled patterns: what they cost in time to compile and in memory. */
+size_t matchers_steps(const struct matcher *m, size_t count);
+
 /* `value` is the attribute's, empty when there is none. */
 bool matcher_holds(const struct matcher *m, struct str value);
 

@@ -11,6 +11,7 @@
 #define PIPELINE_BODY_MAX     (2u << 20)
 #define PIPELINE_CONTENTS_MAX (1u << 20)
 #define PIPELINE_MATCHERS_MAX 100
+#define PIPELINE_STEPS_MAX    500000 /* of all patterns that are written at once */
 
 struct registry;
 
@@ -36,6 +37,11 @@ int pipeline_check_name(struct str name, struct fail *f) MUST_CHECK;
  */
 int pipeline_check(struct arena *a, struct str name, const struct pipeline_spec *spec,
                    struct fail *f) MUST_CHECK;
+
+/* Same for one of many that are written at once. *steps, 0 before the first, sums up what their
+ * patterns cost when they are compiled, which is bounded by PIPELINE_STEPS_MAX. */
+int pipeline_check_next(struct arena *a, struct str name, const struct pipeline_spec *spec,
+                        size_t *steps, struct fail *f) MUST_CHECK;
 
 int pipeline_spec_encode(struct arena *a, const struct pipeline_spec *spec, struct str *body,
                          struct fail *f) MUST_CHECK;

@@ -55,18 +55,39 @@ static int check_source(const struct pipeline_spec *spec, struct fail *f)
     return refuse(f, "bad_source", "source", "the source's namespace is too long, or is no text");
 }
 
+/* What is compiled to be checked is not kept: there may be many. */
+static int check_matchers(const struct pipeline_spec *spec, size_t *steps, struct fail *f)
+{
+    struct arena *scratch = arena_new(4096);
+    struct matcher *compiled = NULL;
+    int rc = matchers_parse(scratch, spec->matchers, spec->matcher_count, &compiled, f);
+
+    if (rc == 0)
+        *steps += matchers_steps(compiled, spec->matcher_count);
+    arena_free(&scratch);
+    if (rc == 0 && *steps > PIPELINE_STEPS_MAX)
+        return refuse(f, "too_large", "matchers", "the patterns are too large all together");
+    return rc;
+}
+
 int pipeline_check(struct arena *a, struct str name, const struct pipeline_spec *spec,
                    struct fail *f)
 {
-    struct matcher *compiled;
+    size_t steps = 0;
 
+    return pipeline_check_next(a, name, spec, &steps, f);
+}
+
+int pipeline_check_next(struct arena *a, struct str name, const struct pipeline_spec *spec,
+                        size_t *steps, struct fail *f)
+{
     if (pipeline_check_name(name, f) < 0 || check_source(spec, f) < 0)
         return -1;
     if (spec->matcher_count > PIPELINE_MATCHERS_MAX)
         return refuse(f, "too_large", "matchers", "there are more than 100 matchers");
     if (spec->metadata.len > PIPELINE_CONTENTS_MAX)
         return refuse(f, "too_large", "metadata", "the metadata are larger than 1 MiB");
-    if (matchers_parse(a, spec->matchers, spec->matcher_count, &compiled, f) < 0)
+    if (check_matchers(spec, steps, f) < 0)
         return -1;
     return check_contents(a, spec, f);
 }

@@ -117,6 +117,12 @@ static void config_answer(struct call *c, const struct polled *p,
         out->content = p->config.content;
 }
 
+/* Others came first since the worker looked: it is served all the same. Nothing was written. */
+static bool is_one_too_many(const struct fail *f)
+{
+    return f->reason && strcmp(f->reason, "too_many_agents") == 0;
+}
+
 /* Write lane. */
 static int config_report(struct call *c, const void *request, void *response, struct fail *f)
 {
@@ -128,7 +134,8 @@ static int config_report(struct call *c, const void *request, void *response, st
     if (!agents_touch(fleet_realm(c)->agents, report.id, now_us(c)))
         report.has_local = true;
     if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &report, NULL,
-                     f) < 0)
+                     f) < 0 &&
+        !is_one_too_many(f))
         return -1;
     config_answer(c, p, response);
     return 0;

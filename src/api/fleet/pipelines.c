@@ -255,7 +255,7 @@ static int read_source(const struct pipeline_v1_pipeline_source *in, struct sync
 
 /* The source of all of them is the request's. */
 static int read_draft(struct call *c, const struct sync *s, const struct pipeline_v1_pipeline *in,
-                      struct pipeline_draft *out, struct fail *f)
+                      struct pipeline_draft *out, size_t *steps, struct fail *f)
 {
     struct pipeline_spec *spec = arena_new_type(c->arena, struct pipeline_spec);
 
@@ -266,7 +266,7 @@ static int read_draft(struct call *c, const struct sync *s, const struct pipelin
     spec->source_namespace = s->source_namespace;
     out->name = in->name;
     out->spec = spec;
-    return pipeline_check(c->arena, in->name, spec, f);
+    return pipeline_check_next(c->arena, in->name, spec, steps, f);
 }
 
 /* What there will be afterwards: what is listed, and what is not but belongs to others. */
@@ -324,7 +324,7 @@ int fleet_sync_pipelines(struct call *c, const void *request, void *response, st
 {
     const struct pipeline_v1_sync_pipelines_request *in = request;
     struct sync *s = arena_new_type(c->arena, struct sync);
-    size_t count = in->pipelines.count;
+    size_t count = in->pipelines.count, steps = 0;
 
     (void)response;
     if (read_source(in->source, s, f) < 0)
@@ -335,7 +335,7 @@ int fleet_sync_pipelines(struct call *c, const void *request, void *response, st
     s->drafts = arena_new_array(c->arena, struct pipeline_draft, count + 1);
     s->count = count;
     for (size_t i = 0; i < count; i++)
-        if (read_draft(c, s, &in->pipelines.items[i], &s->drafts[i], f) < 0)
+        if (read_draft(c, s, &in->pipelines.items[i], &s->drafts[i], &steps, f) < 0)
             return fleet_name_item(in->pipelines.items[i].name, f);
     if (check_room(c, s, f) < 0)
         return -1;

@@ -208,8 +208,10 @@ def test_no_media_type_is_none_of_them(fleet):
 def test_a_path_that_is_no_method_is_404(shared, path):
     answer = raw(shared, "POST", path, b"{}", [JSON])
     assert answer.status == 404, answer
-    # Not an error of Connect: its clients take the status for "unimplemented".
-    assert not answer.body.startswith(b"{") or "code" not in answer.json(), answer
+    # Not an error of Connect (another face may own the path and word its own): its clients take the
+    # status for "unimplemented".
+    said = answer.json().get("code") if answer.body.startswith(b"{") else None
+    assert said in (None, "notfound"), answer
 
 
 @pytest.mark.parametrize("method", sorted(m for m, path in SERVICE_OF.items()

@@ -2,11 +2,13 @@
 """The proof that the driver can fail: after real rounds the stopped server's data is copied, damaged
 in one way that a storage defect could, and given to the comparison, which has to notice. The same
 data without damage has to pass."""
+import json
 import os
 import shutil
 import sqlite3
 from contextlib import closing
 
+import received
 from model import State
 from server import Broken, Failure
 
@@ -110,6 +112,23 @@ def credential_of_an_agent_is_gone(server, model, _):
          (next(iter(model.sumo.credentials.values()))[0],))
 
 
+def received_line_is_gone(server, model, _):
+    """With all its repetitions."""
+    told = model.received
+    gone = next((number, min(numbers)) for number, numbers in
+                zip(told.ids, told.acknowledged) if numbers)
+    file = server.data / received.FILE
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(line for line in lines if gone != (
+        (record := json.loads(line))["source"], int(record["data"]))))
+
+
+def received_lines_are_swapped(server, _, __):
+    file = server.data / received.FILE
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(reversed(lines)))
+
+
 def text_is_counted_wrong(server, _, __):
     with closing(sqlite3.connect(server.data_file())) as database:
         changed = database.execute("update text_refs set refs = refs + 1")
@@ -149,7 +168,7 @@ def page_is_overwritten(server, _, __):
 DAMAGES = (key_is_gone, key_is_live_again, key_is_revoked, label_is_another, expiry_is_another,
            event_is_gone, agent_is_gone, remote_attributes_are_gone, pipeline_is_enabled,
            source_is_gone, fields_of_a_collector_are_gone, credential_of_an_agent_is_gone,
-           text_is_counted_wrong, tenant_event_is_gone, tenant_is_gone, file_is_older,
+           received_line_is_gone, received_lines_are_swapped, text_is_counted_wrong, tenant_event_is_gone, tenant_is_gone, file_is_older,
            page_is_overwritten)
 
 

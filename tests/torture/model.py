@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from fleet import Fleet
+from received import Received
 from sumo import Sumo
 
 
@@ -69,6 +70,7 @@ class Model:
         self.journal = journal
         self.fleet = Fleet(journal)
         self.sumo = Sumo(journal)
+        self.received = Received(journal)
         self.tenants = {}
         self.home = None         # the tenant whose event log tells of all tenants
         self.tenant_events = {}  # name -> kinds seen there
@@ -246,6 +248,7 @@ class Model:
         """An independent view that starts to read the events anew."""
         twin = copy.deepcopy(self, {id(self.journal): self.journal})
         twin.forget_events()
+        twin.received.forget_found()
         return twin
 
     def forget_events(self):

@@ -6,7 +6,7 @@ half, and `muster check` must find the data file in order each time.
 
 Keys and tenants are created, revoked and deleted over HTTP from many connections, agents and
 pipelines over Connect JSON (fleet.py), collectors, sources and registrations over the Sumo Logic
-face (sumo.py). The moment of a kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
+face (sumo.py), and data is sent to the URLs of sources (received.py). The moment of a kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
 backup is streamed, while a tenant with many keys is deleted, during a drain, during start-up, and
 during the very first start, which migrates an empty data file to the present schema. The seed is
 printed; it repeats the choices, not the machine's timing."""
@@ -22,6 +22,7 @@ import time
 from collections import Counter
 
 import damage
+import received
 from fleet import FleetClient, fleet_seen
 from model import Journal, Model, Seen, State
 from server import DATA_FILE, Broken, Failure, Server
@@ -35,6 +36,7 @@ LIVE_KEYS = 400       # about as many keys are kept alive
 CASCADE = 40          # keys of a tenant that is deleted under a kill
 FLEET_SHARE = 0.35    # of the changes
 SUMO_SHARE = 0.35     # same
+DATA_SHARE = 0.5      # same, of clients that have a source to send to
 TOKENS = 60           # credentials tried in a comparison
 KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
          "first start": 12}
@@ -72,7 +74,9 @@ class Client:
         crowded = self.run.live > LIVE_KEYS
         choice = self.rng.random()
         part = self.rng.random()
-        if part < FLEET_SHARE:
+        if self.number < len(model.received.paths) and self.rng.random() < DATA_SHARE:
+            await received.send(self)
+        elif part < FLEET_SHARE:
             await self.fleet.one_change()
         elif part < FLEET_SHARE + SUMO_SHARE:
             await self.sumo.one_change()
@@ -168,6 +172,7 @@ class Run:
         self.unavailable = 0
         self.fleet_calls = Counter()
         self.sumo_calls = Counter()
+        self.received = 0
         self.live = 0
         self.numbers = 0
         self.goal = None
@@ -218,6 +223,7 @@ class Run:
             self.settled_there += self.model.sumo.settled_there
             self.settled_not += self.model.sumo.settled_not
             self.sumo_calls += self.model.sumo.calls
+            self.received += self.model.received.total()
 
     async def first_start(self):
         made = self.server.credentials()
@@ -227,6 +233,7 @@ class Run:
         async with self.connection() as c:
             rows = (await self.ask(c, "/admin/v1/keys?tenant=default"))["keys"]
             self.model.sumo.token = await sumo_token(c, self.failed)
+            await received.add_sources(c, self.model, self.options.clients, self.failed)
         if [row["id"] for row in rows] != [made["id"]]:
             raise Failure(f"after the first start the keys are {rows}, the credentials {made}")
         self.model.adopt_key(made["tenant"], rows[0]["label"], made["id"], made["token"],
@@ -408,6 +415,7 @@ class Run:
             for complaints, more in zip((lost, half), self.model.sumo.compare(
                     *await sumo_seen(c, self.failed))):
                 complaints += more
+            await self.model.received.compare(self.server.data, lost, half)
             if not lost and not half:
                 await self.try_credentials(c, before, half)
                 await self.model.sumo.try_credentials(c, half)
@@ -456,6 +464,7 @@ class Run:
             raise Failure(f"the backup: {wrong}")
         self.server.data = copy
         self.model.forget_events()
+        self.model.received.left = True
         await self.server.start()
         await self.compare()
         self.server.stop()
@@ -491,6 +500,7 @@ class Run:
         print(f"torture: acknowledged calls of the fleet: {calls or 'none'}")
         calls = ", ".join(f"{count} {call}" for call, count in sorted(self.sumo_calls.items()))
         print(f"torture: acknowledged calls of the Sumo Logic face: {calls or 'none'}")
+        print(f"torture: {self.received} messages to sources were acknowledged")
         print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
               f"{self.settled_there} of them done; {self.unavailable} answers were 503")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "

@@ -164,13 +164,12 @@ static enum exit_code run_get(struct cli *cli, const struct cli_command *self, i
         !output_is_json(cli, &args, &json, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &one, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &one);
     client_free(&client);
-    return code == EXIT_CODE_OK ? print_one(cli, json, one.members) : code;
+    return print_one(cli, json, one.members);
 }
 
 /* ---- create ---- */

@@ -75,6 +75,19 @@ enum exit_code managed_collector(struct cli *cli, struct client *c, const char *
     return code;
 }
 
+struct client *managed_open(struct cli *cli, const struct args *args, struct managed *collector,
+                            enum exit_code *code)
+{
+    struct client *client = client_new(cli, args, code);
+
+    if (!client)
+        return NULL;
+    *code = managed_collector(cli, client, args->operands[0], collector);
+    if (*code != EXIT_CODE_OK)
+        client_free(&client);
+    return client;
+}
+
 enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, const char *member,
                             struct json_value *list)
 {

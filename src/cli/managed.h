@@ -20,6 +20,10 @@ struct managed {
 enum exit_code managed_collector(struct cli *cli, struct client *c, const char *which,
                                  struct managed *out) MUST_CHECK;
 
+/* A client, and the collector that the first operand names. NULL: *code is how to end. */
+struct client *managed_open(struct cli *cli, const struct args *args, struct managed *collector,
+                            enum exit_code *code) MUST_CHECK;
+
 /* A source of that collector, the same way. *found false when there is none, and nothing is printed
  * then. */
 enum exit_code managed_source(struct cli *cli, struct client *c, const struct managed *collector,

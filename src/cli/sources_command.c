@@ -40,13 +40,11 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
         !output_is_json(cli, &args, &json, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &collector, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &collector);
-    if (code == EXIT_CODE_OK)
-        code = managed_list(cli, client, sources_path(cli, &collector), "sources", list);
+    code = managed_list(cli, client, sources_path(cli, &collector), "sources", list);
     client_free(&client);
     if (code != EXIT_CODE_OK)
         return code;
@@ -71,13 +69,11 @@ static enum exit_code run_get(struct cli *cli, const struct cli_command *self, i
     if (!cli_args(cli, self, flags, count, 2, 2, argc, argv, &args, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &collector, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &collector);
-    if (code == EXIT_CODE_OK)
-        code = managed_source(cli, client, &collector, str_of(args.operands[1]), &found, &source);
+    code = managed_source(cli, client, &collector, str_of(args.operands[1]), &found, &source);
     client_free(&client);
     if (code != EXIT_CODE_OK)
         return code;
@@ -187,11 +183,10 @@ static enum exit_code run_apply(struct cli *cli, const struct cli_command *self,
     if (!read_sources(cli, path, list, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &collector, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &collector);
     for (struct json_value *source = list->first; source && code == EXIT_CODE_OK;
          source = source->next)
         code = apply_one(cli, client, &collector, source);
@@ -213,11 +208,10 @@ static enum exit_code run_delete(struct cli *cli, const struct cli_command *self
     if (!cli_args(cli, self, flags, count, 2, 1001, argc, argv, &args, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &collector, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &collector);
     for (size_t i = 1; i < args.operand_count && code == EXIT_CODE_OK; i++) {
         struct managed source = {0};
         struct json_value *answer = NULL;
@@ -251,16 +245,14 @@ static enum exit_code run_export(struct cli *cli, const struct cli_command *self
     if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code))
         return code;
 
-    struct client *client = client_new(cli, &args, &code);
+    struct client *client = managed_open(cli, &args, &collector, &code);
 
     if (!client)
         return code;
-    code = managed_collector(cli, client, args.operands[0], &collector);
-    if (code == EXIT_CODE_OK)
-        code = client_call(
-            client, "GET",
-            arena_printf(cli->arena, "%.*s?download=true", STR_ARG(sources_path(cli, &collector))),
-            STR(""), &answer);
+    code = client_call(
+        client, "GET",
+        arena_printf(cli->arena, "%.*s?download=true", STR_ARG(sources_path(cli, &collector))),
+        STR(""), &answer);
     client_free(&client);
     if (code != EXIT_CODE_OK)
         return code;

@@ -171,7 +171,7 @@ static int claim(struct store_tx *tx, void *arg, struct fail *f)
         if (task_renew(tx, &c->held[i], s->o.lease_us, f) < 0 && f->code != CODE_ABORTED)
             return -1;
     }
-    if (task_sweep(tx, SWEEP_LIMIT, &c->swept, f) < 0)
+    if (task_sweep(tx, SWEEP_LIMIT, s->o.late, &c->swept, f) < 0)
         return -1;
     if (c->room == 0 || s->handler_count == 0)
         return 0;

@@ -22,6 +22,7 @@ struct scheduler_options {
     int64_t lease_us;
     size_t claim_limit; /* tasks claimed at once */
     struct task_backoff backoff;
+    task_late_fn late; /* for task_sweep() */
 
     /* Runs fn(job) on another thread, once; NULL: on the scheduler's. */
     void (*dispatch)(void *arg, void (*fn)(void *job), void *job);

@@ -240,15 +240,16 @@ int task_cancel(struct store_tx *tx, uint64_t tenant, int64_t id, struct fail *f
     return move(tx, &was, &t, TASK_CANCELED, f);
 }
 
-int task_sweep(struct store_tx *tx, size_t limit, size_t *failed, struct fail *f)
+int task_sweep(struct store_tx *tx, size_t limit, task_late_fn late, size_t *failed, struct fail *f)
 {
-    struct task *late;
+    struct task *tasks;
     size_t count;
 
-    if (store_task_late(tx, store_tx_now(tx), limit, &late, &count, f) < 0)
+    if (store_task_late(tx, store_tx_now(tx), limit, &tasks, &count, f) < 0)
         return -1;
     for (size_t i = 0; i < count; i++) {
-        if (give_up(tx, &late[i], STR("deadline_exceeded"), f) < 0)
+        if (give_up(tx, &tasks[i], STR("deadline_exceeded"), f) < 0 ||
+            (late && late(tx, &tasks[i], f) < 0))
             return -1;
     }
     *failed = count;

@@ -72,8 +72,14 @@ int task_fail(struct store_tx *tx, const struct task *t, struct str error, struc
 /* Whoever runs it learns by "lease_lost". FAILED_PRECONDITION "task_is_final" when it is over. */
 int task_cancel(struct store_tx *tx, uint64_t tenant, int64_t id, struct fail *f) MUST_CHECK;
 
-/* Fails open tasks whose deadline has passed, with error "deadline_exceeded"; at most `limit`. */
-int task_sweep(struct store_tx *tx, size_t limit, size_t *failed, struct fail *f) MUST_CHECK;
+/* Told of a task that ran out of time, as it was until then, inside the transaction that ends it.
+ */
+typedef int (*task_late_fn)(struct store_tx *tx, const struct task *t, struct fail *f);
+
+/* Fails open tasks whose deadline has passed, with error "deadline_exceeded"; at most `limit`.
+ * late: NULL, nobody is told. */
+int task_sweep(struct store_tx *tx, size_t limit, task_late_fn late, size_t *failed, struct fail *f)
+    MUST_CHECK;
 
 /* When the next task of any kind is due or its deadline passes; INT64_MAX when none is open. */
 int task_next_due(struct store_tx *tx, int64_t *wall_us, struct fail *f) MUST_CHECK;

@@ -14,6 +14,7 @@
 #define ROW_BYTES    8192
 #define OPEN_STATES  ((1u << TASK_READY) | (1u << TASK_RUNNING))
 #define SUBJECT_SIZE 24
+#define OUT_OF_TIME  "The upgrade was not completed in time."
 
 static const struct {
     enum upgrade_state state;
@@ -91,28 +92,38 @@ static int lost(const struct task *t, struct fail *f)
     return fail_detail(f, "task %lld", (long long)t->id);
 }
 
-/* What a task says of its end, and the upgrade may not have been told. */
-static void put_end(const struct task *t, struct upgrade *u)
+static void put_failed(struct upgrade *u, struct str message)
 {
+    u->state = UPGRADE_FAILED;
+    u->message = message;
+}
+
+/* What a task says of its end, and the upgrade may not have been told. Its time is over at the
+ * deadline, not when a sweep finds it: what comes later is too late, also after a restart. */
+static void put_end(const struct task *t, int64_t now_us, struct upgrade *u)
+{
+    bool late = t->deadline_us < now_us;
+
     switch (t->state) {
-    case TASK_READY: u->state = UPGRADE_NOT_STARTED; return;
-    case TASK_RUNNING: return;
+    case TASK_READY:
+    case TASK_RUNNING:
+        if (late)
+            put_failed(u, STR(OUT_OF_TIME));
+        else if (t->state == TASK_READY)
+            u->state = UPGRADE_NOT_STARTED;
+        return;
     case TASK_DONE: u->state = UPGRADE_SUCCEEDED; return;
     case TASK_FAILED:
-        u->state = UPGRADE_FAILED;
-        u->message = str_eq(t->error, STR("deadline_exceeded"))
-                         ? STR("The upgrade was not completed in time.")
-                         : t->error;
+        late = str_eq(t->error, STR("deadline_exceeded"));
+        put_failed(u, late ? STR(OUT_OF_TIME) : t->error);
         return;
-    case TASK_CANCELED:
-        u->state = UPGRADE_FAILED;
-        u->message = STR("The upgrade was canceled.");
-        return;
+    case TASK_CANCELED: put_failed(u, STR("The upgrade was canceled.")); return;
     }
 }
 
-static int decode(struct arena *a, const struct task *t, struct upgrade *out, struct fail *f)
+static int decode(struct store_tx *tx, const struct task *t, struct upgrade *out, struct fail *f)
 {
+    struct arena *a = store_tx_arena(tx);
     struct muster_store_v1_upgrade_task asked = {0}, so_far = {0};
 
     if (proto_decode(&muster_store_v1_upgrade_task_desc, a, t->payload, NULL, &asked, f) < 0 ||
@@ -129,7 +140,7 @@ static int decode(struct arena *a, const struct task *t, struct upgrade *out, st
         .state = so_far.state == UPGRADE_PROGRESSING ? UPGRADE_PROGRESSING : UPGRADE_PENDING,
         .message = so_far.message,
     };
-    put_end(t, out);
+    put_end(t, store_tx_now(tx), out);
     return 0;
 }
 
@@ -170,7 +181,8 @@ struct opened {
     struct upgrade upgrade;
 };
 
-static int find_open(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *found,
+/* Its time may be over. */
+static int find_held(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *found,
                      struct opened *out, struct fail *f)
 {
     struct arena *a = store_tx_arena(tx);
@@ -186,10 +198,19 @@ static int find_open(struct store_tx *tx, uint64_t tenant, int64_t collector, bo
         return -1;
     if (count == 0)
         return 0;
-    if (decode(a, &tasks[0], &out->upgrade, f) < 0)
+    if (decode(tx, &tasks[0], &out->upgrade, f) < 0)
         return -1;
     out->task = tasks[0];
     *found = true;
+    return 0;
+}
+
+static int find_open(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *found,
+                     struct opened *out, struct fail *f)
+{
+    if (find_held(tx, tenant, collector, found, out, f) < 0)
+        return -1;
+    *found = *found && upgrade_is_open(out->upgrade.state);
     return 0;
 }
 
@@ -244,6 +265,14 @@ static int end_badly(struct store_tx *tx, struct opened *o, struct str message, 
     if (task_fail(tx, &o->task, message, f) < 0)
         return -1;
     return tell(tx, o->task.tenant, NULL, "upgrade.failed", &o->upgrade, "message", message, f);
+}
+
+int upgrade_late(struct store_tx *tx, const struct task *t, struct fail *f)
+{
+    if (!str_eq(t->kind, STR(UPGRADE_TASK)))
+        return 0;
+    return event_append(tx, t->tenant, NULL, "upgrade.failed", t->subject,
+                        event_data(store_tx_arena(tx), "message", STR(OUT_OF_TIME)), f);
 }
 
 /* --- requests --- */
@@ -314,6 +343,14 @@ static int choose(struct store_tx *tx, const struct agent *agent, struct str *to
     return 0;
 }
 
+/* Makes room for the next one, before a sweep does. */
+static int end_late(struct store_tx *tx, const struct task *t, struct fail *f)
+{
+    if (task_fail(tx, t, STR("deadline_exceeded"), f) < 0)
+        return -1;
+    return upgrade_late(tx, t, f);
+}
+
 static int create(struct store_tx *tx, const struct caller *by, uint64_t tenant,
                   const struct upgrade *want, struct opened *o, struct fail *f)
 {
@@ -355,12 +392,14 @@ int upgrade_request(struct store_tx *tx, struct registry *r, const struct caller
         return -1;
     if (!is_alive(tx, r, &agent, o->alive_us))
         return fail_reason(f, CODE_FAILED_PRECONDITION, "not_alive", "the agent is not alive");
-    if (find_open(tx, tenant, collector, &found, &opened, f) < 0)
+    if (find_held(tx, tenant, collector, &found, &opened, f) < 0)
         return -1;
-    if (found)
+    if (found && upgrade_is_open(opened.upgrade.state))
         return fail_reason(f, CODE_FAILED_PRECONDITION, "in_upgrading",
                            "the agent is being upgraded to %.*s already",
                            STR_ARG(opened.upgrade.to_version));
+    if (found && end_late(tx, &opened.task, f) < 0)
+        return -1;
     if (choose(tx, &agent, &to_version, &step, f) < 0)
         return -1;
 
@@ -390,7 +429,7 @@ int upgrade_get(struct store_tx *tx, uint64_t tenant, int64_t id, struct upgrade
         return -1;
     if (!str_eq(t.kind, STR(UPGRADE_TASK)))
         return fail_reason(f, CODE_NOT_FOUND, "no_such_upgrade", "there is no such upgrade");
-    return decode(store_tx_arena(tx), &t, out, f);
+    return decode(tx, &t, out, f);
 }
 
 int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t after, size_t limit,
@@ -409,7 +448,7 @@ int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t a
     struct upgrade *all = arena_new_array(a, struct upgrade, n);
 
     for (size_t i = 0; i < n; i++)
-        if (decode(a, &tasks[i], &all[i], f) < 0)
+        if (decode(tx, &tasks[i], &all[i], f) < 0)
             return -1;
     *out = all;
     *count = n;
@@ -448,13 +487,18 @@ int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struc
         return -1;
     if (platform.len == 0)
         platform = upgrade_platform(store_tx_arena(tx), &agent);
-    if (!build_find(all, count, o.upgrade.step_version, platform, &found_build))
+    /* Its platform may not have been known when the step was chosen, or its build was removed. */
+    if (!build_find(all, count, o.upgrade.step_version, platform, &found_build) &&
+        !build_step(all, count, platform, upgrade_running(&agent), o.upgrade.to_version,
+                    &found_build))
         return end_badly(tx, &o,
                          arena_printf(store_tx_arena(tx), "There is no build of %.*s for %.*s.",
                                       STR_ARG(o.upgrade.step_version), STR_ARG(platform)),
                          f);
-    if (o.upgrade.state != UPGRADE_PROGRESSING) {
+    if (o.upgrade.state != UPGRADE_PROGRESSING ||
+        !str_eq(o.upgrade.step_version, found_build.version)) {
         o.upgrade.state = UPGRADE_PROGRESSING;
+        o.upgrade.step_version = found_build.version;
         if (note(tx, &o, f) < 0)
             return -1;
     }

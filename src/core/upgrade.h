@@ -65,6 +65,9 @@ int upgrade_request(struct store_tx *tx, struct registry *r, const struct caller
 /* NOT_FOUND "no_such_upgrade". */
 int upgrade_get(struct store_tx *tx, uint64_t tenant, int64_t id, struct upgrade *out,
                 struct fail *f) MUST_CHECK;
+
+/* By their numbers. open_only leaves out what has ended; one that ran out of time may be among them
+ * until it is swept. */
 int upgrade_list(struct store_tx *tx, uint64_t tenant, bool open_only, int64_t after, size_t limit,
                  struct upgrade **out, size_t *count, struct fail *f) MUST_CHECK;
 
@@ -73,8 +76,9 @@ int upgrade_find(struct store_tx *tx, uint64_t tenant, int64_t collector, bool *
                  struct upgrade *out, struct fail *f) MUST_CHECK;
 
 /* The build that this agent should fetch now; *offered false: none. Moves a pending task on to
- * progressing; ends it when the build was removed meanwhile. platform: what the agent says that it
- * is, empty when it did not say. */
+ * progressing; takes another way when the build was removed meanwhile or is not for its platform,
+ * and ends it when there is none. platform: what the agent says that it is, empty when it did not
+ * say. */
 int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str platform,
                   bool *offered, struct upgrade *out, struct build *build, struct fail *f)
     MUST_CHECK;
@@ -87,6 +91,9 @@ int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, bo
  * none. */
 int upgrade_observe(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str version,
                     struct fail *f) MUST_CHECK;
+
+/* For task_sweep(): the event of an upgrade that ran out of time. Other tasks are passed over. */
+int upgrade_late(struct store_tx *tx, const struct task *t, struct fail *f) MUST_CHECK;
 
 /* The agent was deleted: its open task fails. */
 int upgrade_forget(struct store_tx *tx, uint64_t tenant, int64_t collector, struct fail *f)

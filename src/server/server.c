@@ -25,6 +25,7 @@
 #include "core/registry.h"
 #include "core/scheduler.h"
 #include "core/tenant.h"
+#include "core/upgrade.h"
 #include "net/http_client.h"
 #include "net/httpd.h"
 #include "rpc/dispatch.h"
@@ -489,6 +490,7 @@ static int start_scheduler(struct server *s, struct fail *f)
         .lease_us = c->tasks_lease_us,
         .claim_limit = CLAIM_LIMIT,
         .backoff = {.first_us = c->tasks_retry_us, .max_us = c->tasks_retry_max_us},
+        .late = upgrade_late,
     };
 
     s->housekeeping = housekeeping_new(s->store, s->ring, s->registry, s->host.clock);

@@ -72,7 +72,7 @@ static int do_sweep(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct step *s = arg;
 
-    return task_sweep(tx, 10, &s->count, f);
+    return task_sweep(tx, 10, NULL, &s->count, f);
 }
 
 static int do_prune(struct store_tx *tx, void *arg, struct fail *f)

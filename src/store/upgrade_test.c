@@ -67,7 +67,7 @@ static int do_sweep(struct store_tx *tx, void *arg, struct fail *f)
     size_t failed = 0;
 
     (void)arg;
-    return task_sweep(tx, 100, &failed, f);
+    return task_sweep(tx, 100, upgrade_late, &failed, f);
 }
 
 static int do_cancel(struct store_tx *tx, void *arg, struct fail *f)
@@ -483,10 +483,85 @@ static void time_ends_it(void **state)
     clock_advance(x->clock, 2);
     assert_int_equal(fixture_write(x, do_sweep, NULL), 0);
     stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
+    last_event_is(x, "upgrade.failed");
     observe(&s, "1.1");
     stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
     offer(&s);
     assert_false(s.offered);
+}
+
+/* As when the server was down at the deadline, and an agent speaks before the first sweep. */
+static void what_comes_after_the_deadline_is_too_late(void **state)
+{
+    struct fixture *x = *state;
+    struct step s = requested(x, "1.0", "1.1");
+
+    offers(&s, "1.1");
+    clock_advance(x->clock, TIMEOUT + 1);
+    stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
+    says(&s, false, "installing");
+    says(&s, true, "no room");
+    offer(&s);
+    assert_false(s.offered);
+    observe(&s, "1.1");
+    assert_int_equal(fixture_write(x, do_forget, &s), 0);
+    stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
+    assert_int_equal(fixture_write(x, do_sweep, NULL), 0);
+    stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
+    last_event_is(x, "upgrade.failed");
+}
+
+static void one_that_is_late_is_not_in_the_way_of_the_next(void **state)
+{
+    const struct upgrade_options patient = {.timeout_us = TIMEOUT, .alive_us = 2 * TIMEOUT};
+    struct fixture *x = *state;
+    struct step s = requested(x, "1.0", "1.1");
+    struct step next = s;
+    size_t before, after;
+
+    clock_advance(x->clock, TIMEOUT + 1);
+    next.options = &patient;
+    IGNORE(agent_last_event(x, &before));
+    assert_int_equal(request(&next, "1.2"), 0);
+    last_event_is(x, "upgrade.requested");
+    stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
+    stands(&next, UPGRADE_PENDING, "");
+    assert_int_equal(fixture_write(x, do_sweep, NULL), 0);
+    IGNORE(agent_last_event(x, &after));
+    assert_int_equal(after, before + 2);
+    assert_int_equal(count_open(x), 1);
+}
+
+/* It did not say what it runs on when the first step was chosen. */
+static void the_step_is_one_for_the_platform_that_asks(void **state)
+{
+    struct fixture *x = *state;
+    struct step s = requested(x, "1.0", "1.1");
+    struct agent_call c = agent_registration(x, "b", "host b",
+                                             AGENT_ATTRIBUTES(x, "collector.version=1.0"));
+
+    assert_int_equal(fixture_write(x, agent_do_report, &c), 0);
+    add(x, "3.0", "any", "1.2");
+    add(x, "2.9", "windows", "");
+    s.collector = agent_read(x, "b").row.id;
+    assert_int_equal(request(&s, "3.0"), 0);
+    assert_true(str_eq(look(&s).step_version, STR("2.9")));
+    offers(&s, "1.1");
+    assert_true(str_eq(look(&s).step_version, STR("1.1")));
+    stands(&s, UPGRADE_PROGRESSING, "");
+}
+
+static void another_way_is_taken_when_a_step_was_removed(void **state)
+{
+    struct fixture *x = *state;
+    struct step s = agent_of(x, "1.0");
+
+    add(x, "1.1.5", "linux/amd64", "");
+    assert_int_equal(request(&s, "1.2"), 0);
+    offers(&s, "1.1.5");
+    drop(x, "1.1.5");
+    offers(&s, "1.1");
+    assert_true(str_eq(look(&s).step_version, STR("1.1")));
 }
 
 static void nothing_is_due_before_the_deadline(void **state)
@@ -653,6 +728,10 @@ int main(void)
         FIXTURE_TEST(a_failure_without_words_gets_some),
         FIXTURE_TEST(a_long_message_is_cut_between_characters),
         FIXTURE_TEST(time_ends_it),
+        FIXTURE_TEST(what_comes_after_the_deadline_is_too_late),
+        FIXTURE_TEST(one_that_is_late_is_not_in_the_way_of_the_next),
+        FIXTURE_TEST(the_step_is_one_for_the_platform_that_asks),
+        FIXTURE_TEST(another_way_is_taken_when_a_step_was_removed),
         FIXTURE_TEST(nothing_is_due_before_the_deadline),
         FIXTURE_TEST(deletion_of_the_agent_ends_it),
         FIXTURE_TEST(a_build_that_was_removed_ends_it_when_it_is_due),

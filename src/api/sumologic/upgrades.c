@@ -98,7 +98,8 @@ static int read_state(struct store_tx *tx, struct upgradable *u, struct build **
             u->busy = more;
         }
         for (size_t i = 0; i < count; i++)
-            u->busy[u->busy_count++] = open[i].collector;
+            if (upgrade_is_open(open[i].state))
+                u->busy[u->busy_count++] = open[i].collector;
         after = count > 0 ? open[count - 1].id : after;
     } while (count == OPEN_CHUNK);
     if (u->busy_count > 0)

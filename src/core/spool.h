@@ -69,11 +69,12 @@ int spool_cursor_open(struct spool *s, const char *name, struct spool_cursor **o
 void spool_cursor_close(struct spool_cursor **c);
 
 /* The next records, at least one, up to about max_bytes, in the arena; 0 when there is none now.
- * -1: DATA_LOSS, with what is unreadable passed over and logged. */
+ * -1: DATA_LOSS, with what is unreadable passed over and logged; anything else: not now, and
+ * nothing was passed over. */
 int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct spool_record **out,
                size_t *count, struct fail *f) MUST_CHECK;
 
-/* Everything that was read so far has been delivered. Durable before it returns. */
+/* Everything that was read so far has been delivered, and may go. Durable when it returns 0. */
 int spool_commit(struct spool_cursor *c, struct fail *f) MUST_CHECK;
 
 /* Waits until there is something to read, the time has come or spool_wake() was called. */

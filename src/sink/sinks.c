@@ -106,11 +106,16 @@ static void commit(struct sink *s)
 /* What is unreadable was passed over and counts as read. */
 static void read_and_deliver(struct sink *s, struct arena *a, struct arena *scratch)
 {
+    int64_t pause_us = s->all->o.retry_max_us;
     struct spool_record *records = NULL;
     size_t count = 0;
     struct fail f = {0};
 
     if (spool_read(s->cursor, a, s->all->o.batch_bytes, &records, &count, &f) < 0) {
+        if (f.code != CODE_DATA_LOSS) {
+            rest(s, &pause_us, &f);
+            return;
+        }
         log_error(s->all->o.host.log, "part of the spool cannot be read", KV_STR("sink", s->name),
                   KV_STR("error", f.message), KV_STR("detail", f.detail));
         commit(s);

@@ -62,6 +62,11 @@ bool segment_get_header(struct str bytes, struct segment_header *out)
     return true;
 }
 
+uint64_t segment_header_salt(const uint8_t bytes[SEGMENT_HEADER_LEN])
+{
+    return get64((const char *)bytes + 16);
+}
+
 size_t segment_record_len(const struct spool_record *r)
 {
     size_t len = SEGMENT_FRAME_LEN;

@@ -30,6 +30,9 @@ void segment_put_header(const struct segment_header *h, uint8_t out[SEGMENT_HEAD
 /* False: it is none of ours, or damaged. */
 bool segment_get_header(struct str bytes, struct segment_header *out);
 
+/* What a damaged header still says; records that fit to it are ours all the same. */
+uint64_t segment_header_salt(const uint8_t bytes[SEGMENT_HEADER_LEN]);
+
 struct segment_record {
     struct spool_record r; /* views of the bytes */
     uint64_t batch;        /* the seq of the first record that was synced with it */

@@ -2,6 +2,7 @@
 /* Opening, closing, taking records in, and letting go of what is done with. See core/spool.h. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 
 #define RETRY_MS   1000
 #define TRIM_BATCH 16
+
+#define SALVAGE_BYTES ((size_t)64 << 10)
 
 int spool_path(const struct spool *s, const char *name, char out[SPOOL_PATH_MAX], struct fail *f)
 {
@@ -36,6 +39,39 @@ void spool_add_segment(struct spool *s, struct spool_segment segment)
     }
     s->segments[s->segment_count++] = segment;
     s->bytes += segment.bytes;
+}
+
+/* --- reading files --- */
+
+int spool_pread(int fd, char *out, size_t len, int64_t at)
+{
+    size_t done = 0;
+
+    while (done < len) {
+        ssize_t n = pread(fd, out + done, len - done, at + (int64_t)done);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+bool spool_salvage(int fd, char *out, size_t len, int64_t at)
+{
+    bool whole = true;
+
+    for (size_t done = 0; done < len; done += SALVAGE_BYTES) {
+        size_t n = MIN(len - done, SALVAGE_BYTES);
+
+        if (spool_pread(fd, out + done, n, at + (int64_t)done) == 0)
+            continue;
+        memset(out + done, 0, n);
+        whole = false;
+    }
+    return whole;
 }
 
 /* --- letting go --- */
@@ -208,9 +244,14 @@ static void make_series(struct spool *s)
 
 static int make_dir(struct spool *s, struct fail *f)
 {
-    if (mkdir(s->dir, 0700) == 0)
-        return datafile_sync_dir(s->o.data_dir, f);
-    return errno == EEXIST ? 0 : datafile_fail(f, errno, "make", s->dir);
+    bool is_new = mkdir(s->dir, 0700) == 0;
+
+    if (!is_new && errno != EEXIST)
+        return datafile_fail(f, errno, "make", s->dir);
+    s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->dir_fd < 0)
+        return datafile_fail(f, errno, "open", s->dir);
+    return is_new ? datafile_sync_dir(s->o.data_dir, f) : 0;
 }
 
 static void spool_free(struct spool **spool)
@@ -219,6 +260,8 @@ static void spool_free(struct spool **spool)
 
     if (s->fd >= 0)
         close(s->fd);
+    if (s->dir_fd >= 0)
+        close(s->dir_fd);
     while (s->marks) {
         struct spool_mark *m = s->marks;
 
@@ -243,6 +286,7 @@ int spool_open(const struct spool_options *o, struct spool **out, struct fail *f
 
     s->o = *o;
     s->fd = -1;
+    s->dir_fd = -1;
     if (o->log)
         s->log = *o->log;
     if (!o->metrics)

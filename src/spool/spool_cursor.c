@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading, one thread a cursor. What is not on the disk yet is never read; what cannot be read is
- * passed over as far as the next segment. A cursor's file has the first seq that is still needed;
- * where that lies is found by walking its segment. */
+ * passed over as far as the next whole record. A cursor's file has the first seq that is still
+ * needed; where that lies is found by walking its segment. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,8 +13,6 @@
 #include "codec/crc32c.h"
 #include "core/datafile.h"
 #include "spool/spool_internal.h"
-
-#define SEEK_BYTES ((size_t)1 << 20)
 
 /* --- the file --- */
 
@@ -76,6 +74,7 @@ static void leave_segment(struct spool_cursor *c)
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
+    c->entered = false;
 }
 
 enum stand {
@@ -111,67 +110,28 @@ static enum stand look(struct spool_cursor *c, int64_t *left)
     return stand;
 }
 
-/* Gives up the rest of the segment. */
-static int pass_over(struct spool_cursor *c, const char *why, struct fail *f)
-{
-    struct spool *s = c->spool;
-    uint64_t from = c->seq;
-
-    pthread_mutex_lock(&s->lock);
-
-    size_t at = segment_of(s, c->segment);
-
-    c->offset = s->segments[at].bytes;
-    c->seq = at + 1 < s->segment_count ? s->segments[at + 1].first_seq : s->next_seq;
-    pthread_mutex_unlock(&s->lock);
-    counter_add(s->m.unreadable, 1);
-    log_error(&s->log, "received data cannot be read and is passed over",
-              KV_STR("cursor", c->mark->name), KV_UINT("segment", c->segment),
-              KV_UINT("from_seq", from), KV_UINT("to_seq", c->seq), KV_STR("why", why));
-    return fail_reason(f, CODE_DATA_LOSS, "spool_unreadable",
-                       "records %llu to %llu cannot be read: %s", (unsigned long long)from,
-                       (unsigned long long)c->seq - 1, why);
-}
-
-static int read_at(int fd, char *out, size_t len, int64_t at)
-{
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = pread(fd, out + done, len - done, at + (int64_t)done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-/* NULL, or what is wrong with the segment. */
-static const char *enter_segment(struct spool_cursor *c)
+/* 0; 1: the segment cannot be read, *why; -1: not now. */
+static int enter_segment(struct spool_cursor *c, const char **why, struct fail *f)
 {
     char name[32];
     char path[SPOOL_PATH_MAX];
-    char bytes[SEGMENT_HEADER_LEN];
-    struct segment_header h;
-    struct fail f;
+    uint8_t bytes[SEGMENT_HEADER_LEN];
 
-    if (c->fd >= 0)
-        return NULL;
+    if (c->entered)
+        return 0;
+    leave_segment(c);
     spool_segment_name(c->segment, name);
-    if (spool_path(c->spool, name, path, &f) < 0)
-        return "bad path";
+    if (spool_path(c->spool, name, path, f) < 0)
+        return -1;
     c->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (c->fd < 0)
-        return "it cannot be opened";
-    if (read_at(c->fd, bytes, sizeof(bytes), 0) < 0)
-        return "its header cannot be read";
-    if (!segment_get_header(str_make(bytes, sizeof(bytes)), &h) || h.first_seq != c->segment)
-        return "its header is damaged";
-    c->salt = h.salt;
-    return NULL;
+    if (c->fd < 0 && errno != ENOENT)
+        return datafile_fail(f, errno, "open", path);
+    *why = c->fd < 0 ? "it is gone" : "its header cannot be read";
+    if (c->fd < 0 || spool_pread(c->fd, (char *)bytes, sizeof(bytes), 0) < 0)
+        return 1;
+    c->salt = segment_header_salt(bytes);
+    c->entered = true;
+    return 0;
 }
 
 struct records {
@@ -203,7 +163,7 @@ static const char *read_some(struct spool_cursor *c, struct arena *a, size_t len
     size_t at = 0, used = 0;
 
     *need = 0;
-    if (read_at(c->fd, bytes, len, c->offset) < 0)
+    if (spool_pread(c->fd, bytes, len, c->offset) < 0)
         return "the disk does not give it";
     while (at < len) {
         enum segment_verdict v = segment_get(c->salt, str_make(bytes + at, len - at), &rec, &used);
@@ -222,6 +182,59 @@ static const char *read_some(struct spool_cursor *c, struct arena *a, size_t len
     return NULL;
 }
 
+/* Where the segment's next whole record stands behind what cannot be read, or -1. */
+static int64_t find_next(const struct spool_cursor *c, int64_t left, uint64_t *seq)
+{
+    struct segment_record rec = {0};
+    size_t used = 0;
+
+    if (!c->entered)
+        return -1;
+
+    char *bytes = heap_alloc((size_t)left);
+    struct str rest = str_make(bytes, (size_t)left);
+
+    IGNORE(spool_salvage(c->fd, bytes, (size_t)left, c->offset));
+
+    ptrdiff_t at = segment_find(c->salt, rest, c->seq - 1);
+
+    if (at >= 0 && segment_get(c->salt, str_skip(rest, (size_t)at), &rec, &used) == SEGMENT_WHOLE)
+        *seq = rec.r.seq;
+    free(bytes);
+    return at;
+}
+
+/* Goes to the next whole record of the segment, or else to the next segment. 0: nothing is lost by
+ * that. */
+static int pass_over(struct spool_cursor *c, int64_t left, const char *why, struct fail *f)
+{
+    struct spool *s = c->spool;
+    uint64_t from = c->seq, to = from;
+    int64_t next = find_next(c, left, &to);
+
+    if (next >= 0) {
+        c->offset += next;
+        c->seq = to;
+    } else {
+        pthread_mutex_lock(&s->lock);
+
+        size_t at = segment_of(s, c->segment);
+
+        c->offset = s->segments[at].bytes;
+        c->seq = at + 1 < s->segment_count ? s->segments[at + 1].first_seq : s->next_seq;
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (c->seq == from)
+        return 0;
+    counter_add(s->m.unreadable, 1);
+    log_error(&s->log, "received data cannot be read and is passed over",
+              KV_STR("cursor", c->mark->name), KV_UINT("segment", c->segment),
+              KV_UINT("from_seq", from), KV_UINT("to_seq", c->seq), KV_STR("why", why));
+    return fail_reason(f, CODE_DATA_LOSS, "spool_unreadable",
+                       "records %llu to %llu cannot be read: %s", (unsigned long long)from,
+                       (unsigned long long)c->seq - 1, why);
+}
+
 int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct spool_record **out,
                size_t *count, struct fail *f)
 {
@@ -231,18 +244,19 @@ int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct
     enum stand stand;
 
     while ((stand = look(c, &left)) != STAND_END && got.count == 0) {
-        if (stand == STAND_NEXT)
-            continue;
-
-        const char *why = enter_segment(c);
+        const char *why = NULL;
         size_t need = 0;
 
+        if (stand == STAND_NEXT)
+            continue;
+        if (enter_segment(c, &why, f) < 0)
+            return -1;
         if (!why)
             why = read_some(c, a, (size_t)MIN((uint64_t)want, (uint64_t)left), left, &got, &need);
 
         /* What came before the damage first; it will be found again. */
-        if (why && got.count == 0)
-            return pass_over(c, why, f);
+        if (why && got.count == 0 && pass_over(c, left, why, f) < 0)
+            return -1;
         want = MAX(want, need);
     }
     *out = got.items;
@@ -250,20 +264,25 @@ int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct
     return 0;
 }
 
+/* What was delivered makes room before its mark is written: on a full disk there may be none for
+ * that. A start that finds an older mark goes on with the first segment there is. */
 int spool_commit(struct spool_cursor *c, struct fail *f)
 {
     struct spool *s = c->spool;
 
     /* Only this thread moves it. */
-    if (c->mark->seq == c->seq)
+    if (c->mark->written == c->seq)
         return 0;
-    if (mark_write(s, c->mark->name, c->seq, f) < 0)
-        return -1;
     pthread_mutex_lock(&s->lock);
     c->mark->seq = c->seq;
     pthread_mutex_unlock(&s->lock);
+
+    int rc = mark_write(s, c->mark->name, c->seq, f);
+
+    if (rc == 0)
+        c->mark->written = c->seq;
     spool_trim(s);
-    return 0;
+    return rc;
 }
 
 void spool_wait(struct spool_cursor *c, int64_t until_us)
@@ -317,7 +336,7 @@ static int add_mark(struct spool *s, const char *name, struct spool_mark **out, 
     struct spool_mark *m = heap_new_type(struct spool_mark);
 
     memcpy(m->name, name, strlen(name));
-    m->seq = seq;
+    m->seq = m->written = seq;
     *out = m;
     return 0;
 }
@@ -328,6 +347,7 @@ static void seek(struct spool_cursor *c, uint64_t seq)
 {
     struct arena *a = arena_new(4096);
     struct records got;
+    struct fail ignored;
     int64_t left = 0;
     size_t need = 0, want = SEGMENT_FRAME_LEN;
 
@@ -342,7 +362,8 @@ static void seek(struct spool_cursor *c, uint64_t seq)
 
         /* One frame, and then its record: the last one read must not be passed. */
         got = (struct records){0};
-        why = enter_segment(c);
+        if (enter_segment(c, &why, &ignored) < 0)
+            break;
         if (!why)
             why = read_some(c, a, (size_t)MIN((uint64_t)want, (uint64_t)left), left, &got, &need);
         if (why)

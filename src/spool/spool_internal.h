@@ -21,7 +21,8 @@ struct spool_segment {
 /* How far a cursor has come, whether or not it is open. */
 struct spool_mark {
     char name[SPOOL_NAME_MAX + 1];
-    uint64_t seq; /* committed: the next one to read after a crash */
+    uint64_t seq;     /* delivered up to here: what is below may go */
+    uint64_t written; /* what its file says: the next one to read after a crash */
     struct spool_cursor *cursor;
     struct spool_mark *next;
 };
@@ -30,7 +31,8 @@ struct spool_cursor {
     struct spool *spool;
     struct spool_mark *mark;
     struct waiter *wake;
-    int fd; /* of the segment; -1: not open */
+    int fd;       /* of the segment; -1: not open */
+    bool entered; /* and its header was good */
     uint64_t salt;
     uint64_t segment; /* its first seq */
     int64_t offset;
@@ -55,6 +57,7 @@ struct spool {
     struct metrics *own_metrics; /* when none were given */
     struct spool_series m;
     char dir[SPOOL_PATH_MAX];
+    int dir_fd; /* to sync it without a descriptor that may not be there */
 
     pthread_mutex_t lock;           /* guards what follows, up to the queue */
     struct spool_segment *segments; /* oldest first; the last one is written to */
@@ -97,14 +100,31 @@ void spool_segment_name(uint64_t first_seq, char out[32]);
 /* With the lock held. */
 void spool_add_segment(struct spool *s, struct spool_segment segment);
 
+/* All of it, or -1. */
+int spool_pread(int fd, char *out, size_t len, int64_t at) MUST_CHECK;
+
+/* As much as the disk gives: zeros stand for blocks that cannot be read. False: there are some. */
+bool spool_salvage(int fd, char *out, size_t len, int64_t at);
+
 /* Deletes the segments that every cursor has passed; asks for a new one when only the last stands
  * in the way of new data. Any thread, without the lock. */
 void spool_trim(struct spool *s);
 
 /* --- spool_recover.c --- */
 
-/* Finds segments and marks, cuts the tail. Leaves s->fd open when the last segment goes on. */
+/* Finds segments and marks, cuts the tail. What comes goes to a new segment. */
 int spool_recover(struct spool *s, struct fail *f) MUST_CHECK;
+
+struct spool_tail {
+    int64_t end;    /* of the last whole record */
+    uint64_t next;  /* the seq behind it */
+    bool damaged;   /* there is more behind, and it was acknowledged */
+    uint64_t above; /* then: higher than any seq in the file */
+};
+
+/* Whether something of a later batch lies behind the bad bytes that `rest` begins with; t->next is
+ * given, damaged and above are found. */
+void spool_look_behind(const struct segment_header *h, struct str rest, struct spool_tail *t);
 
 /* --- spool_writer.c --- */
 

@@ -2,8 +2,9 @@
 /* What a start finds: segments in the order of their names, and how far each cursor has come. Only
  * the last segment is read: what a crash has torn off there is cut away, for it was never
  * acknowledged. Damage before that is told from a tear by what follows: a whole record of a later
- * batch says that the damaged one was on the disk once. Then nothing is cut, and new data goes to a
- * new segment. */
+ * batch says that the damaged one was on the disk once. Then nothing is cut. New data goes to a new
+ * segment in any case: what a failed sync has left may be read well from memory and yet not be on
+ * the disk, and nothing that is acknowledged later may stand behind it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,9 +37,11 @@ static void take_segment(struct spool *s, struct str stem)
 static int take_mark(struct spool *s, const char *file, struct str stem, struct fail *f)
 {
     struct arena *a = arena_new(1024);
-    struct str text;
+    struct str text = {0};
 
-    if (stem.len > SPOOL_NAME_MAX || datafile_read(a, s->dir, file, MARK_BYTES_MAX, &text, f) < 0) {
+    if (stem.len > SPOOL_NAME_MAX ||
+        (datafile_read(a, s->dir, file, MARK_BYTES_MAX, &text, f) < 0 &&
+         f->code != CODE_OUT_OF_RANGE)) {
         arena_free(&a);
         return stem.len > SPOOL_NAME_MAX ? 0 : -1;
     }
@@ -48,6 +51,7 @@ static int take_mark(struct spool *s, const char *file, struct str stem, struct 
     memcpy(m->name, stem.p, stem.len);
     if (!spool_mark_parse(text, &m->seq))
         log_error(&s->log, "a spool cursor is damaged and begins again", KV_STR("file", file));
+    m->written = m->seq;
     m->next = s->marks;
     s->marks = m;
     arena_free(&a);
@@ -104,31 +108,7 @@ static int open_segment(struct spool *s, uint64_t first_seq, int *fd, int64_t *s
     return 0;
 }
 
-static int read_whole(int fd, size_t size, char *out)
-{
-    size_t done = 0;
-
-    while (done < size) {
-        ssize_t n = pread(fd, out + done, size - done, (off_t)done);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        done += (size_t)n;
-    }
-    return 0;
-}
-
-struct tail {
-    int64_t end;    /* of the last whole record */
-    uint64_t next;  /* the seq behind it */
-    bool damaged;   /* there is more behind, and it was acknowledged */
-    uint64_t above; /* then: higher than any seq in the file */
-};
-
-/* Whether something of a later batch lies behind the bad bytes. */
-static void look_behind(const struct segment_header *h, struct str rest, struct tail *t)
+void spool_look_behind(const struct segment_header *h, struct str rest, struct spool_tail *t)
 {
     struct segment_record rec = {0};
     size_t used = 0;
@@ -149,12 +129,12 @@ static void look_behind(const struct segment_header *h, struct str rest, struct 
     }
 }
 
-static void find_tail(const struct segment_header *h, struct str bytes, struct tail *t)
+static void find_tail(const struct segment_header *h, struct str bytes, struct spool_tail *t)
 {
     struct segment_record rec = {0};
     size_t at = SEGMENT_HEADER_LEN, used = 0;
 
-    *t = (struct tail){.next = h->first_seq};
+    *t = (struct spool_tail){.next = h->first_seq};
     while (at < bytes.len &&
            segment_get(h->salt, str_skip(bytes, at), &rec, &used) == SEGMENT_WHOLE &&
            rec.r.seq == t->next) {
@@ -163,61 +143,28 @@ static void find_tail(const struct segment_header *h, struct str bytes, struct t
     }
     t->end = (int64_t)at;
     if (at < bytes.len)
-        look_behind(h, str_skip(bytes, at), t);
+        spool_look_behind(h, str_skip(bytes, at), t);
 }
 
-static int cut(struct spool *s, int fd, int64_t size, const struct tail *t, struct fail *f)
+static int cut(struct spool *s, int fd, int64_t size, const struct spool_tail *t, struct fail *f)
 {
-    if (t->end == size)
-        return 0;
-    log_warn(&s->log, "a torn record was cut off the spool", KV_UINT("seq", t->next),
-             KV_INT("bytes", size - t->end));
+    if (t->end < size)
+        log_warn(&s->log, "a torn record was cut off the spool", KV_UINT("seq", t->next),
+                 KV_INT("bytes", size - t->end));
+
+    /* In any case: what was set aside behind the end is given back. */
     if (ftruncate(fd, t->end) < 0 || fsync(fd) < 0)
         return datafile_fail(f, errno, "cut", s->dir);
     return 0;
 }
 
-/* The last segment goes on where its last whole record ends. */
-static int take_tail(struct spool *s, int fd, int64_t size, const struct segment_header *h,
-                     struct str bytes, struct fail *f)
-{
-    struct spool_segment *last = &s->segments[s->segment_count - 1];
-    struct tail t;
-
-    find_tail(h, bytes, &t);
-    if (t.damaged) {
-        log_error(&s->log, "received data is damaged", KV_UINT("segment", last->first_seq),
-                  KV_INT("offset", t.end), KV_UINT("seq", t.next));
-        s->next_seq = t.above;
-        close(fd);
-        return 0;
-    }
-    if (cut(s, fd, size, &t, f) < 0) {
-        close(fd);
-        return -1;
-    }
-    s->bytes -= last->bytes - t.end;
-    last->bytes = t.end;
-    s->next_seq = t.next;
-    s->fd = fd;
-    s->offset = t.end;
-    s->salt = h->salt;
-    return 0;
-}
-
-/* A crash leaves a file without a header, and nothing in it; anything longer was damaged later. */
-static int take_headless(struct spool *s, int64_t size, struct fail *f)
+/* Nothing is in it: the next segment will have its name. */
+static int drop_last(struct spool *s, struct fail *f)
 {
     struct spool_segment *last = &s->segments[s->segment_count - 1];
     char name[32];
     char path[SPOOL_PATH_MAX];
 
-    if (size > SEGMENT_HEADER_LEN) {
-        log_error(&s->log, "a spool segment has no header", KV_UINT("segment", last->first_seq),
-                  KV_INT("bytes", size));
-        s->next_seq = last->first_seq + (uint64_t)size / SEGMENT_FRAME_LEN + 1;
-        return 0;
-    }
     spool_segment_name(last->first_seq, name);
     if (spool_path(s, name, path, f) < 0)
         return -1;
@@ -229,28 +176,82 @@ static int take_headless(struct spool *s, int64_t size, struct fail *f)
     return 0;
 }
 
+/* A number that is above any of the last segment, whatever stands in it. */
+static uint64_t above_all(const struct spool *s)
+{
+    const struct spool_segment *last = &s->segments[s->segment_count - 1];
+
+    return last->first_seq + (uint64_t)last->bytes / SEGMENT_FRAME_LEN + 1;
+}
+
+static int take_tail(struct spool *s, int fd, const struct segment_header *h, struct str bytes,
+                     struct fail *f)
+{
+    struct spool_segment *last = &s->segments[s->segment_count - 1];
+    struct spool_tail t;
+
+    find_tail(h, bytes, &t);
+    if (t.damaged) {
+        log_error(&s->log, "received data is damaged", KV_UINT("segment", last->first_seq),
+                  KV_INT("offset", t.end), KV_UINT("seq", t.next));
+        s->next_seq = t.above;
+        return 0;
+    }
+    if (t.next == h->first_seq)
+        return drop_last(s, f);
+    if (cut(s, fd, last->bytes, &t, f) < 0)
+        return -1;
+    s->bytes -= last->bytes - t.end;
+    last->bytes = t.end;
+    s->next_seq = t.next;
+    return 0;
+}
+
+/* A crash leaves a file without a header, and nothing in it; anything longer was damaged later. */
+static int take_headless(struct spool *s, struct fail *f)
+{
+    const struct spool_segment *last = &s->segments[s->segment_count - 1];
+
+    if (last->bytes <= SEGMENT_HEADER_LEN)
+        return drop_last(s, f);
+    log_error(&s->log, "a spool segment has no header", KV_UINT("segment", last->first_seq),
+              KV_INT("bytes", last->bytes));
+    s->next_seq = above_all(s);
+    return 0;
+}
+
+/* Nothing is cut where the disk may yet give what it did not give now. */
+static int take_unreadable(struct spool *s)
+{
+    const struct spool_segment *last = &s->segments[s->segment_count - 1];
+
+    log_error(&s->log, "part of a spool segment cannot be read",
+              KV_UINT("segment", last->first_seq), KV_INT("bytes", last->bytes));
+    s->next_seq = above_all(s);
+    return 0;
+}
+
 static int take_last(struct spool *s, struct fail *f)
 {
+    uint64_t first_seq = s->segments[s->segment_count - 1].first_seq;
     struct segment_header h = {0};
     int64_t size = 0;
     int fd = -1;
 
-    if (open_segment(s, s->segments[s->segment_count - 1].first_seq, &fd, &size, f) < 0)
+    if (open_segment(s, first_seq, &fd, &size, f) < 0)
         return -1;
 
     char *bytes = heap_alloc((size_t)size + 1);
+    struct str text = str_make(bytes, (size_t)size);
     int result;
 
-    if (read_whole(fd, (size_t)size, bytes) < 0) {
-        result = datafile_fail(f, errno, "read", s->dir);
-        close(fd);
-    } else if (!segment_get_header(str_make(bytes, (size_t)size), &h) ||
-               h.first_seq != s->segments[s->segment_count - 1].first_seq) {
-        close(fd);
-        result = take_headless(s, size, f);
-    } else {
-        result = take_tail(s, fd, size, &h, str_make(bytes, (size_t)size), f);
-    }
+    if (!spool_salvage(fd, bytes, (size_t)size, 0))
+        result = take_unreadable(s);
+    else if (!segment_get_header(text, &h) || h.first_seq != first_seq)
+        result = take_headless(s, f);
+    else
+        result = take_tail(s, fd, &h, text, f);
+    close(fd);
     free(bytes);
     return result;
 }
@@ -286,9 +287,6 @@ int spool_recover(struct spool *s, struct fail *f)
         log_error(&s->log, "a spool cursor is beyond the data", KV_STR("cursor", m->name),
                   KV_UINT("seq", m->seq), KV_UINT("next_seq", s->next_seq));
         s->next_seq = m->seq;
-        if (s->fd >= 0)
-            close(s->fd);
-        s->fd = -1;
     }
     gauge_set(s->m.bytes, s->bytes);
     gauge_set(s->m.segments, (int64_t)s->segment_count);

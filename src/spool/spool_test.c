@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spool/fixture.h"
 
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 static void what_goes_in_comes_out(void **state)
 {
     struct fixture *x = *state;
@@ -280,6 +283,100 @@ static void a_forgotten_cursor_holds_nothing_back(void **state)
     spool_cursor_close(&c);
 }
 
+/* As on a full disk, where only what is let go makes room for a mark. */
+static void what_was_delivered_makes_room_though_its_mark_cannot_be_written(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c;
+    struct spool_stats stats;
+    char path[512];
+
+    use_small_segments(x);
+    c = fixture_cursor(x, "sink");
+    fixture_append_some(x, 1, 200);
+    fixture_expect(x, c, 1, 199);
+    fixture_path(x, "sink.cursor.new", path);
+    assert_int_equal(mkdir(path, 0700), 0); /* in the way of the file that is to be renamed */
+    assert_int_equal(spool_commit(c, &x->fail), -1);
+    spool_stats(x->spool, &stats);
+    assert_int_equal(stats.segments, 1);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+
+    /* Then the old mark is before all there is. */
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    fixture_expect(x, c, stats.oldest_seq, 200);
+    assert_int_equal(spool_commit(c, &x->fail), -1);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    fixture_expect_end(x, c);
+    spool_cursor_close(&c);
+}
+
+/* Takes all descriptors but `left`; how many it took, in fds. */
+static size_t take_descriptors(int *fds, size_t cap, size_t left)
+{
+    size_t n = 0;
+    int fd;
+
+    while (n < cap && (fd = dup(STDERR_FILENO)) >= 0)
+        fds[n++] = fd;
+    assert_true(n < cap && n >= left);
+    while (left-- > 0)
+        close(fds[--n]);
+    return n;
+}
+
+/* Neither the writer, which goes to a new segment, nor a reader takes that for a broken disk. */
+static void too_few_descriptors_cost_nothing(void **state)
+{
+    struct fixture *x = *state;
+    struct rlimit limit, low;
+    struct spool_cursor *c;
+    struct str data = {0};
+    int fds[256];
+    size_t taken;
+
+    c = fixture_cursor(x, "sink");
+    fixture_append_some(x, 1, 2);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = (struct rlimit){MIN(limit.rlim_cur, (rlim_t)200), limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+
+    taken = take_descriptors(fds, COUNTOF(fds), 0);
+
+    int result = fixture_append(x, fixture_text(x, 3));
+    struct spool_record *r = NULL;
+    size_t count = 0;
+    int read_result = spool_read(c, x->arena, 1, &r, &count, &x->fail);
+    enum code code = x->fail.code;
+
+    close(fds[--taken]);
+
+    int result_of_one = fixture_append(x, fixture_text(x, 3));
+
+    while (taken > 0)
+        close(fds[--taken]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(result, -1);
+    assert_int_equal(read_result, -1);
+    assert_int_not_equal(code, CODE_DATA_LOSS);
+    assert_int_equal(result_of_one, 0);
+    assert_int_equal(x->fatal, 0);
+    fixture_expect(x, c, 1, 3);
+    assert_int_equal(fixture_next(x, c, &data), 0);
+    spool_cursor_close(&c);
+}
+
 static void names_that_are_no_file_names_are_refused(void **state)
 {
     struct fixture *x = *state;
@@ -408,6 +505,8 @@ int main(void)
         FIXTURE_TEST(a_cursor_opened_again_repeats_what_was_not_committed),
         FIXTURE_TEST(cursors_do_not_move_each_other),
         FIXTURE_TEST(a_forgotten_cursor_holds_nothing_back),
+        FIXTURE_TEST(what_was_delivered_makes_room_though_its_mark_cannot_be_written),
+        FIXTURE_TEST(too_few_descriptors_cost_nothing),
         FIXTURE_TEST(names_that_are_no_file_names_are_refused),
         FIXTURE_TEST(waiting_ends_when_there_is_data),
         FIXTURE_TEST(what_waits_for_the_disk_is_bounded),

@@ -113,7 +113,7 @@ static int segment_begin(struct spool *s, bool *synced)
 
     int error = write_header(s, fd, &h);
 
-    if (!error && s->o.sync && (fsync(fd) < 0 || datafile_sync_dir(s->dir, &f) < 0)) {
+    if (!error && s->o.sync && (fsync(fd) < 0 || fsync(s->dir_fd) < 0)) {
         error = EIO;
         *synced = false;
     }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A disk that fails on request: preloaded into the server, it makes writes (or syncs) of files
- * under one directory fail for as long as a trigger file exists. Any thread; lives as long as the
- * process.
+ * under one directory fail for as long as a trigger file exists, or reads wait. Any thread; lives
+ * as long as the process.
  *
- *   DISKFAULT_DIR   the directory whose files fail
- *   DISKFAULT_FULL  while this file exists: write, writev, pwrite -> ENOSPC
- *   DISKFAULT_SYNC  while this file exists: fsync, fdatasync -> EIO */
+ *   DISKFAULT_DIR    the directory whose files fail
+ *   DISKFAULT_FULL   while this file exists: write, writev, pwrite -> ENOSPC
+ *   DISKFAULT_SYNC   while this file exists: fsync, fdatasync -> EIO
+ *   DISKFAULT_STALL  while this file exists: pread waits, and preadv2 that must not wait -> EAGAIN
+ */
 /* pwrite() and pwrite64() are two names here, not one. */
 #undef _FILE_OFFSET_BITS
 
@@ -18,6 +20,7 @@
 #include <string.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -70,6 +73,40 @@ EXPORT ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 EXPORT ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
     return fails("DISKFAULT_FULL", fd, ENOSPC) ? -1 : NEXT(pwrite64)(fd, data, len, at);
+}
+
+static void wait_out_stall(int fd)
+{
+    while (fails("DISKFAULT_STALL", fd, EAGAIN))
+        nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+}
+
+EXPORT ssize_t pread(int fd, void *data, size_t len, off_t at)
+{
+    wait_out_stall(fd);
+    return NEXT(pread)(fd, data, len, at);
+}
+
+EXPORT ssize_t pread64(int fd, void *data, size_t len, off64_t at)
+{
+    wait_out_stall(fd);
+    return NEXT(pread64)(fd, data, len, at);
+}
+
+EXPORT ssize_t preadv2(int fd, const struct iovec *parts, int count, off_t at, int flags)
+{
+    if ((flags & RWF_NOWAIT) != 0 && fails("DISKFAULT_STALL", fd, EAGAIN))
+        return -1;
+    wait_out_stall(fd);
+    return NEXT(preadv2)(fd, parts, count, at, flags);
+}
+
+EXPORT ssize_t preadv64v2(int fd, const struct iovec *parts, int count, off64_t at, int flags)
+{
+    if ((flags & RWF_NOWAIT) != 0 && fails("DISKFAULT_STALL", fd, EAGAIN))
+        return -1;
+    wait_out_stall(fd);
+    return NEXT(preadv64v2)(fd, parts, count, at, flags);
 }
 
 EXPORT int fsync(int fd)

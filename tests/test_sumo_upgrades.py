@@ -5,12 +5,14 @@ import concurrent.futures
 import hashlib
 import itertools
 import json
+import os
 import subprocess
 
 import pytest
 
 from fleet.client import Fleet
-from harness import BINARY, PATIENCE, Server, environment, wait_for
+from h2client import H2
+from harness import BINARY, BUILD, PATIENCE, Closed, Server, environment, wait_for
 from sumo.client import Sumo
 from sumo.upgrade_agent import UpgradeAgent
 from test_cli import table
@@ -22,6 +24,7 @@ OK, FAILURE, USAGE, NOT_FOUND, CONFLICT, REFUSED = 0, 1, 2, 12, 13, 14
 # 1.2 only from 1.1 on; the files are as long as is needed to come in several reads.
 BUILDS = (("v1.0", "linux/amd64", None), ("v1.1", "linux/amd64", None),
           ("v1.2", "linux/amd64", "v1.1"), ("v1.2", "windows/amd64", None))
+SHIM = BUILD / "tests/diskfault.so"
 _numbers = itertools.count(1)
 
 
@@ -561,3 +564,91 @@ def test_waiting_for_an_upgrade_that_fails(server):
             assert command.returncode == FAILURE
             assert err.endswith(f"{agent.name}: failed, v1.1 (no room)\n")
             assert table(out)[0]["MESSAGE"] == "no room"
+
+
+# --- a disk that waits, or is full
+
+
+class Disk:
+    """A server whose reads of builds wait while a file is there, and whose writes fail while
+    another is. It has one loop, so that whoever holds it up holds up everybody."""
+
+    def __init__(self, folder):
+        assert SHIM.exists(), f"{SHIM} is not built"
+        self.stall, self.full = folder / "reads-stall", folder / "disk-is-full"
+        asan = os.environ.get("ASAN_OPTIONS", "")
+        self.server = Server(folder, "--loops", "1", env={
+            "LD_PRELOAD": str(SHIM), "DISKFAULT_DIR": str(folder / "data/builds"),
+            "DISKFAULT_STALL": str(self.stall), "DISKFAULT_FULL": str(self.full),
+            # The shim has to come before the sanitizer's own library.
+            "ASAN_OPTIONS": ":".join(filter(None, [asan, "verify_asan_link_order=0"]))})
+
+    def fetch(self, wire, digest):
+        """The head of the answer; the body is yet to come."""
+        wire.send(f"GET /muster/v1/builds/{digest} HTTP/1.1\r\nHost: a\r\n"
+                  f"Authorization: Bearer {self.server.token()}\r\n\r\n".encode())
+        status, fields = wire.head()
+        assert status == 200
+        return int(fields["content-length"])
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Disk(tmp_path)
+    with made.server:
+        yield made
+
+
+def test_a_disk_that_lets_wait_holds_up_nobody_else(disk):
+    data = os.urandom(300000)
+    digest = hashlib.sha256(data).hexdigest()
+    add(disk.server, "v1", "any", data=data)
+    disk.stall.touch()
+    with disk.server.connect() as slow, disk.server.connect() as other:
+        size = disk.fetch(slow, digest)
+        for _ in range(3):
+            assert other.request("GET", "/livez").status == 200
+        disk.stall.unlink()
+        assert slow.read_exactly(size) == data
+        assert slow.stays_open()
+
+
+def test_who_leaves_while_the_disk_lets_wait_leaves_nothing_behind(disk):
+    data = os.urandom(300000)
+    digest = hashlib.sha256(data).hexdigest()
+    add(disk.server, "v1", "any", data=data)
+    disk.stall.touch()
+    for _ in range(3):
+        with disk.server.connect() as slow:
+            disk.fetch(slow, digest)
+    with H2(disk.server.port()) as slow:
+        slow.begin("GET", f"/muster/v1/builds/{digest}",
+                   [("authorization", f"Bearer {disk.server.token()}")])
+    assert disk.server.request("GET", "/livez").status == 200
+    disk.stall.unlink()
+    wait_for("the files to be closed", lambda: not [
+        fd for fd in os.listdir(f"/proc/{disk.server.process.pid}/fd")
+        if digest in os.readlink(f"/proc/{disk.server.process.pid}/fd/{fd}")])
+    assert disk.server.request("GET", f"/muster/v1/builds/{digest}").body == data
+
+
+def test_a_file_that_became_shorter_breaks_the_answer_off(disk):
+    data = os.urandom(300000)
+    digest = hashlib.sha256(data).hexdigest()
+    add(disk.server, "v1", "any", data=data)
+    os.truncate(disk.server.data / "builds" / digest, 100000)
+    with disk.server.connect() as wire:
+        size = disk.fetch(wire, digest)
+        with pytest.raises(Closed):
+            wire.read_exactly(size)
+
+
+def test_a_full_disk_takes_no_part_of_a_build_and_goes_on_later(disk):
+    server = disk.server
+    begun = server.request("POST", "/admin/v1/builds/uploads").json()
+    path = f"/admin/v1/builds/uploads/{begun['upload']}"
+    disk.full.touch()
+    refused = server.request("PUT", path + "?offset=0", b"half")
+    assert refused.status == 503 and refused.json()["error"]["reason"] == "disk_full"
+    disk.full.unlink()
+    assert server.request("PUT", path + "?offset=0", b"half").json() == {"bytes": 4}

@@ -2,64 +2,9 @@
 /* Files of the catalogue, by their hash: whole, or one range for a fetch that broke off. */
 #include "api/package/package_internal.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/id.h"
 #include "core/build.h"
-
-/* --- bytes of the answer --- */
-
-struct file_source {
-    struct http_source source;
-    int fd;
-    struct byte_range left;
-};
-
-/* On the loop. The kernel was asked to read ahead when the file was opened. */
-static ptrdiff_t file_read(struct http_source *s, uint8_t *out, size_t cap)
-{
-    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
-    size_t want = MIN(cap, (size_t)fs->left.count);
-    ssize_t n;
-
-    if (want == 0)
-        return 0;
-    do {
-        n = pread(fs->fd, out, want, fs->left.first);
-    } while (n == -1 && errno == EINTR);
-    if (n <= 0)
-        return HTTP_BROKEN;
-    fs->left.first += n;
-    fs->left.count -= n;
-    return n;
-}
-
-static void file_close(struct http_source *s)
-{
-    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
-
-    close(fs->fd);
-    fs->fd = -1;
-}
-
-static const struct http_source_ops file_ops = {.read = file_read, .close = file_close};
-
-static int send_range(struct call *c, const struct build *b, struct byte_range range,
-                      struct fail *f)
-{
-    struct file_source *fs = arena_new_type(c->arena, struct file_source);
-    int fd = -1;
-
-    if (build_file_open(package_app_of(c)->data_dir, b->sha256, &fd, f) < 0)
-        return -1;
-    IGNORE(posix_fadvise(fd, range.first, range.count, POSIX_FADV_WILLNEED));
-    *fs = (struct file_source){.source = {.ops = &file_ops}, .fd = fd, .left = range};
-    c->x->resp.source = &fs->source;
-    c->x->resp.source_length = range.count;
-    return 0;
-}
+#include "rpc/file_answer.h"
 
 /* --- GET --- */
 
@@ -102,6 +47,17 @@ static int find_build(const struct call *c, struct build *out, struct fail *f)
         }
     }
     return no_such_build(f);
+}
+
+static int send_range(struct call *c, const struct build *b, struct byte_range range,
+                      struct fail *f)
+{
+    int fd = -1;
+
+    if (build_file_open(package_app_of(c)->data_dir, b->sha256, &fd, f) < 0)
+        return -1;
+    call_send_file(c, fd, range.first, range.count);
+    return 0;
 }
 
 int package_file(struct call *c, struct fail *f)

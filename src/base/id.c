@@ -46,11 +46,32 @@ struct uuid uuid_v7(const struct clock *c)
     return u;
 }
 
+/* Four bytes in the order of memory as eight digits: each half byte gets a byte of its own, and
+ * those above 9 what letters are away from digits. */
+static uint64_t hex_of_four(uint32_t w)
+{
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t v = ((uint64_t)w << 16 | w) & 0x0000ffff0000ffff;
+
+    v = (v << 8 | v) & 0x00ff00ff00ff00ff;
+    v = (v << 8 & 0x0f000f000f000f00) | (v >> 4 & 0x000f000f000f000f);
+    return v + '0' * ones + (((v + 6 * ones) >> 4) & ones) * ('a' - '9' - 1);
+}
+
 void hex_print(const void *data, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     const uint8_t *from = data;
 
+    for (; len >= 4; len -= 4, from += 4, out += 8) {
+        uint32_t w;
+
+        memcpy(&w, from, sizeof(w));
+
+        uint64_t text = hex_of_four(w);
+
+        memcpy(out, &text, sizeof(text));
+    }
     for (size_t i = 0; i < len; i++) {
         out[2 * i] = digits[from[i] >> 4];
         out[2 * i + 1] = digits[from[i] & 15];

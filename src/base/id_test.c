@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,24 @@ static void hex_goes_there_and_back(void **state)
     assert_int_equal(hex_parse(STR(""), back, 0), 0);
 }
 
+static void every_byte_has_its_two_digits_at_every_place(void **state)
+{
+    uint8_t data[7];
+    char text[15] = {0}, want[15];
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < sizeof(data); at++) {
+            memset(data, 0x5a, sizeof(data));
+            data[at] = (uint8_t)byte;
+            for (size_t i = 0; i < sizeof(data); i++)
+                snprintf(want + 2 * i, 3, "%02x", data[i]);
+            hex_print(data, sizeof(data), text);
+            assert_string_equal(text, want);
+        }
+    }
+}
+
 static void malformed_hex_is_refused_and_leaves_the_output(void **state)
 {
     uint8_t out[2] = {1, 2};
@@ -181,6 +200,7 @@ int main(void)
         cmocka_unit_test(uuid_text_goes_there_and_back),
         cmocka_unit_test(malformed_uuids_are_refused),
         cmocka_unit_test(hex_goes_there_and_back),
+        cmocka_unit_test(every_byte_has_its_two_digits_at_every_place),
         cmocka_unit_test(malformed_hex_is_refused_and_leaves_the_output),
     };
 

@@ -100,17 +100,25 @@ static bool all_plain(uint64_t x)
 
 static char *put_escaped(char *p, const uint8_t *s, size_t len)
 {
+    uint64_t eight;
     size_t i = 0;
 
-    if (len == 0)
-        return p; /* there may be no text at all to copy from */
-    if (str_is_plain(str_make(s, len))) {
-        memcpy(p, s, len);
-        return p + len;
+    /* Mostly nothing is to be escaped: eight bytes at a time, at the end some of them twice. */
+    if (len >= sizeof(eight)) {
+        for (; len - i >= sizeof(eight); i += sizeof(eight)) {
+            memcpy(&eight, s + i, sizeof(eight));
+            if (!all_plain(eight))
+                break;
+            memcpy(p + i, &eight, sizeof(eight));
+        }
+        memcpy(&eight, s + len - sizeof(eight), sizeof(eight));
+        if (len - i < sizeof(eight) && all_plain(eight)) {
+            memcpy(p + len - sizeof(eight), &eight, sizeof(eight));
+            return p + len;
+        }
+        p += i;
     }
     while (i < len) {
-        uint64_t eight;
-
         if (len - i >= sizeof(eight)) {
             memcpy(&eight, s + i, sizeof(eight));
             if (all_plain(eight)) {

@@ -11,15 +11,17 @@ static const char std_alphabet[65] =
 static const char url_alphabet[65] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* What a character stands for, from '+' to 'z'; above the value, who may use it. */
+/* What a byte stands for; above the value, who may use it. */
 enum {
     STD = 1 << 6,
     URL = 1 << 7,
     BAD = 1 << 8,
 };
 
-#define X BAD
+#define X  BAD
+#define X8 X, X, X, X, X, X, X, X
 static const uint16_t values[] = {
+    X8,       X8, X8,       X8, X8,       X,  X,  X,                      /* below + */
     62 | STD, X,  62 | URL, X,  63 | STD,                                 /* + to / */
     52,       53, 54,       55, 56,       57, 58, 59, 60, 61,             /* 0 to 9 */
     X,        X,  X,        X,  X,        X,  X,                          /* : to @ */
@@ -28,9 +30,12 @@ static const uint16_t values[] = {
     X,        X,  X,        X,  63 | URL, X,                              /* [ to ` */
     26,       27, 28,       29, 30,       31, 32, 33, 34, 35, 36, 37, 38, /* a to m */
     39,       40, 41,       42, 43,       44, 45, 46, 47, 48, 49, 50, 51, /* n to z */
+    X,        X,  X,        X,  X,        X8, X8, X8, X8, X8, X8, X8, X8, /* above z */
+    X8,       X8, X8,       X8, X8,       X8, X8, X8,
 };
+#undef X8
 #undef X
-_Static_assert(COUNTOF(values) == 'z' - '+' + 1, "one value for each character");
+_Static_assert(COUNTOF(values) == 256, "one value for each byte");
 
 static bool is_padded(enum base64_form form)
 {
@@ -108,11 +113,9 @@ struct str base64_encode(struct arena *a, enum base64_form form, struct str byte
     return str_make(text, len);
 }
 
-static uint32_t value_of(char c)
+static inline uint32_t value_of(char c)
 {
-    unsigned i = (unsigned)(uint8_t)c - '+';
-
-    return i < COUNTOF(values) ? values[i] : BAD;
+    return values[(uint8_t)c];
 }
 
 /* `text` has no padding any more; `refused` are the flags of characters that may not be there. */

@@ -146,6 +146,22 @@ static void lenient_decoding_still_refuses_garbage(void **state)
     }
 }
 
+static void no_byte_outside_of_the_alphabets_is_taken(void **state)
+{
+    static const char alphabets[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    struct str out;
+
+    for (int byte = 0; byte < 256; byte++) {
+        char text[4] = {'A', 'A', 'A', (char)byte};
+        bool known = memchr(alphabets, byte, sizeof(alphabets) - 1) != NULL;
+
+        if (byte == '=')
+            continue;
+        assert_int_equal(base64_decode_lenient(*state, str_make(text, 4), &out), known ? 0 : -1);
+    }
+}
+
 static void appending_respects_the_ceiling(void **state)
 {
     struct buf b;
@@ -168,6 +184,7 @@ int main(void)
         cmocka_unit_test(strict_decoding_refuses_every_other_text),
         cmocka_unit_test(lenient_decoding_takes_either_alphabet_and_padding_or_none),
         cmocka_unit_test(lenient_decoding_still_refuses_garbage),
+        cmocka_unit_test(no_byte_outside_of_the_alphabets_is_taken),
         cmocka_unit_test(appending_respects_the_ceiling),
     };
 

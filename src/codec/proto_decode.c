@@ -10,6 +10,8 @@
 /* Maps up to this many entries are searched for each new key. */
 #define SEARCHED_ENTRIES 8
 
+#define TAG_OF_TEXT(number) ((number) << 3 | WIRE_BYTES)
+
 struct decoder {
     struct arena *arena;
     size_t memory; /* that may still be taken */
@@ -69,8 +71,11 @@ static bool make_room(struct decoder *d, const uint8_t *at, struct proto_array *
 
 static void *append(struct decoder *d, const uint8_t *at, struct proto_array *array, size_t size)
 {
-    if (!make_room(d, at, array, size, 1))
-        return NULL;
+    /* Room grows by powers of two: between them there is some. */
+    if (array->count <= 4 || (array->count & (array->count - 1)) == 0) {
+        if (!make_room(d, at, array, size, 1))
+            return NULL;
+    }
     return memset(proto_item(array, size, array->count++), 0, size);
 }
 
@@ -368,16 +373,44 @@ static const uint8_t *read_element(struct decoder *d, const struct proto_field *
     return read_scalar(d, fd->type, p, end, item);
 }
 
+/* A text of less than 128 bytes behind a tag of one byte. NULL when it is anything else. */
+static inline const uint8_t *read_short_text(const uint8_t *p, const uint8_t *end, uint8_t tag,
+                                             struct str *out)
+{
+    if (end - p < 2 || p[0] != tag || p[1] >= 0x80 || p[1] > end - p - 2)
+        return NULL;
+    *out = str_make(p + 2, p[1]);
+    return utf8_is_valid(*out) ? p + 2 + p[1] : NULL;
+}
+
+/* The entry that most are: two short texts, the key first. NULL, and perhaps a key in the entry,
+ * when it is to be read like any other message. */
+static const uint8_t *read_text_entry(const struct decoder *d, const struct proto_field *fd,
+                                      const uint8_t *p, const uint8_t *end, void *entry)
+{
+    const struct proto_field *key = proto_map_key(fd), *value = proto_map_value(fd);
+
+    if (key->type != PROTO_STRING || value->type != PROTO_STRING || d->depth >= d->max_depth ||
+        p >= end || p[0] >= 0x80 || p[0] >= end - p)
+        return NULL;
+    end = p + 1 + p[0];
+    p = read_short_text(p + 1, end, TAG_OF_TEXT(1), proto_at(entry, key));
+    p = p ? read_short_text(p, end, TAG_OF_TEXT(2), proto_at(entry, value)) : NULL;
+    return p == end ? p : NULL;
+}
+
 static const uint8_t *read_entry(struct decoder *d, const struct proto_field *fd, const uint8_t *p,
                                  const uint8_t *end, struct proto_array *map)
 {
-    _Alignas(max_align_t) char entry[PROTO_ENTRY_MAX] = {0};
+    _Alignas(max_align_t) char entry[PROTO_ENTRY_MAX];
     const struct proto_field *value = proto_map_value(fd);
     size_t size = fd->message->size;
     const uint8_t *start = p;
     void *slot = NULL;
 
-    p = read_message(d, fd->message, p, end, entry);
+    p = read_text_entry(d, fd, start, end, entry);
+    if (!p)
+        p = read_message(d, fd->message, start, end, memset(entry, 0, sizeof(entry)));
     if (!p)
         return NULL;
     if (value->type == PROTO_MESSAGE) {

@@ -389,6 +389,49 @@ static void a_map_entry_without_key_or_value_has_their_defaults(void **state)
                  BYTES(0xea, 0x05, 4, 0x0a, 0, 0x12, 0, 0xf2, 0x05, 4, 0x0a, 0, 0x10, 2));
 }
 
+static void an_entry_of_texts_is_read_in_every_form_it_may_have(void **state)
+{
+    const struct {
+        struct str in;
+        const char *key, *value;
+    } cases[] = {
+        {BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 1, 'v'), "k", "v"},
+        {BYTES(0xe2, 0x05, 6, 0x12, 1, 'v', 0x0a, 1, 'k'), "k", "v"}, /* value first */
+        {BYTES(0xe2, 0x05, 9, 0x0a, 1, 'x', 0x12, 1, 'v', 0x0a, 1, 'k'), "k", "v"}, /* key twice */
+        {BYTES(0xe2, 0x05, 8, 0x0a, 1, 'k', 0x12, 1, 'v', 0x18, 7), "k", "v"},      /* unknown */
+        {BYTES(0xe2, 0x05, 7, 0x0a, 0x81, 0, 'k', 0x12, 1, 'v'), "k", "v"}, /* long length */
+        {BYTES(0xe2, 0x05, 0x86, 0, 0x0a, 1, 'k', 0x12, 1, 'v'), "k", "v"},
+        {BYTES(0xe2, 0x05, 3, 0x0a, 1, 'k'), "k", ""},
+        {BYTES(0xe2, 0x05, 3, 0x12, 1, 'v'), "", "v"},
+        {BYTES(0xe2, 0x05, 4, 0x0a, 0, 0x12, 0), "", ""},
+        {BYTES(0xe2, 0x05, 0), "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNTOF(cases); i++) {
+        everything *e = read_ok(cases[i].in);
+
+        assert_int_equal(e->by_string.count, 1);
+        assert_true(str_eq(e->by_string.items[0].key, str_of(cases[i].key)));
+        assert_true(str_eq(e->by_string.items[0].value, str_of(cases[i].value)));
+    }
+}
+
+static void an_entry_of_texts_that_is_cut_off_or_no_text_is_refused(void **state)
+{
+    (void)state;
+    assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 1), CODE_INVALID_ARGUMENT,
+                   "by_string: a length goes past the end at byte 3");
+    assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 2, 'v'), CODE_INVALID_ARGUMENT,
+                   "by_string.value: a length goes past the end at byte 8");
+    assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 5, 'k', 0x12, 1, 'v'), CODE_INVALID_ARGUMENT,
+                   "by_string.key: a length goes past the end at byte 5");
+    assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 0xff, 0x12, 1, 'v'), CODE_INVALID_ARGUMENT,
+                   "by_string.key: text is not UTF-8 at byte 4");
+    assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 1, 0xff), CODE_INVALID_ARGUMENT,
+                   "by_string.value: text is not UTF-8 at byte 7");
+}
+
 static void map_entries_are_written_by_ascending_key(void **state)
 {
     struct muster_test_v1_everything_by_int32_entry entries[] = {
@@ -681,6 +724,8 @@ int main(void)
         CASE(the_last_of_equal_keys_wins_in_a_large_map_too),
         CASE(a_map_of_a_nested_message_is_settled_too),
         CASE(a_map_entry_without_key_or_value_has_their_defaults),
+        CASE(an_entry_of_texts_is_read_in_every_form_it_may_have),
+        CASE(an_entry_of_texts_that_is_cut_off_or_no_text_is_refused),
         CASE(map_entries_are_written_by_ascending_key),
         CASE(large_maps_are_written_in_order),
         CASE(unknown_fields_of_every_wire_type_are_skipped),

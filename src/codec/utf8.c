@@ -50,11 +50,28 @@ static inline uint64_t word_at(const uint8_t *p)
     return w;
 }
 
+/* Whether a text of at most 16 bytes is ASCII: its ends are looked at, which meet or overlap. */
+static inline bool is_short_ascii(const uint8_t *p, size_t len)
+{
+    uint32_t first, last;
+
+    if (len >= 8)
+        return ((word_at(p) | word_at(p + len - 8)) & HIGH_BITS) == 0;
+    if (len >= 4) {
+        memcpy(&first, p, sizeof(first));
+        memcpy(&last, p + len - sizeof(last), sizeof(last));
+        return ((first | last) & (uint32_t)HIGH_BITS) == 0;
+    }
+    return len == 0 || (p[0] | p[len / 2] | p[len - 1]) < 0x80;
+}
+
 size_t utf8_valid_len(struct str s)
 {
     const uint8_t *p = (const uint8_t *)s.p;
     size_t at = 0, need;
 
+    if (s.len <= 16 && is_short_ascii(p, s.len))
+        return s.len;
     while (at < s.len) {
         while (s.len - at >= 32) {
             const uint8_t *q = p + at;

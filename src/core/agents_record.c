@@ -282,24 +282,44 @@ bool record_matches(const struct attribute_index *x, const struct record *r,
     return true;
 }
 
-/* Where a pair with this key is among the sorted ones, or their count. `guess` is looked at first:
- * agents mostly say things in the same order. */
-static size_t find_key(const struct attribute_index *x, const uint32_t *pairs, size_t count,
-                       struct str key, size_t guess)
+/* A pair with its key, looked up once. */
+struct known {
+    const struct attribute_pair *pair;
+    struct str key;
+};
+
+static struct known known_at(const struct attribute_index *x, uint32_t pair)
+{
+    const struct attribute_pair *p = attribute_pair_at(x, pair);
+
+    return (struct known){p, attribute_key(x, p)};
+}
+
+/* Where this key is among a few, or their count. Most say things in the same order: `guess` is
+ * where it would be then, and what was said before is looked at last. */
+static size_t find_few(const struct known *few, size_t count, struct str key, size_t guess)
+{
+    for (size_t i = guess; i < count; i++) {
+        if (str_eq(few[i].key, key))
+            return i;
+    }
+    for (size_t i = 0; i < MIN(guess, count); i++) {
+        if (str_eq(few[i].key, key))
+            return i;
+    }
+    return count;
+}
+
+/* Same, among the sorted pairs of a record that has many. */
+static size_t find_sorted(const struct attribute_index *x, const uint32_t *pairs, size_t count,
+                          struct str key)
 {
     size_t low = 0;
     size_t high = count;
 
-    if (guess < count && str_eq(attribute_key(x, attribute_pair_at(x, pairs[guess])), key))
-        return guess;
-    if (count <= LINEAR_MAX) {
-        while (low < count && !str_eq(attribute_key(x, attribute_pair_at(x, pairs[low])), key))
-            low++;
-        return low;
-    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        int order = str_cmp(attribute_key(x, attribute_pair_at(x, pairs[middle])), key);
+        int order = str_cmp(known_at(x, pairs[middle]).key, key);
 
         if (order == 0)
             return middle;
@@ -316,21 +336,29 @@ bool record_says(const struct attribute_index *x, const struct record *r, const 
 {
     const uint32_t *pairs = record_local(r);
     uint64_t matched[MATCHED_WORDS] = {0}; /* a key that comes twice must not count twice */
+    struct known few[LINEAR_MAX];
+    bool is_few = r->local_count <= LINEAR_MAX;
     size_t found = 0;
 
     if (count < r->local_count || r->local_count > MATCHED_WORDS * 64u)
         return false;
     for (size_t i = 0; i < r->local_count; i++) /* most likely one of them is nobody else's */
         __builtin_prefetch(attribute_pair_at(x, pairs[i]));
+    for (size_t i = 0; is_few && i < r->local_count; i++)
+        few[i] = known_at(x, pairs[i]);
     for (size_t i = 0; i < count; i++) {
         if (str_eq(local[i].key, STR(AGENT_ID_KEY)))
             continue;
 
-        size_t at = find_key(x, pairs, r->local_count, local[i].key, found);
+        size_t at = is_few ? find_few(few, r->local_count, local[i].key, found)
+                           : find_sorted(x, pairs, r->local_count, local[i].key);
 
         if (at == r->local_count || (matched[at / 64] >> at % 64 & 1))
             return false;
-        if (!str_eq(attribute_value(attribute_pair_at(x, pairs[at])), local[i].value))
+
+        const struct attribute_pair *p = is_few ? few[at].pair : attribute_pair_at(x, pairs[at]);
+
+        if (!str_eq(attribute_value(p), local[i].value))
             return false;
         matched[at / 64] |= UINT64_C(1) << at % 64;
         found++;

@@ -12,6 +12,8 @@ static int malformed(struct fail *f, const char *why)
 /* Credentials are printable text: a control byte in one is a mistake or a probe. */
 static bool is_printable(struct str s)
 {
+    if (str_is_within(s, ' ', '~'))
+        return true;
     for (size_t i = 0; i < s.len; i++)
         if ((unsigned char)s.p[i] < 0x20 || s.p[i] == 0x7f)
             return false;

@@ -421,11 +421,11 @@ static void an_entry_of_texts_that_is_cut_off_or_no_text_is_refused(void **state
 {
     (void)state;
     assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 1), CODE_INVALID_ARGUMENT,
-                   "by_string: a length goes past the end at byte 3");
+                   "by_string: a length goes past the end at byte 2");
     assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 2, 'v'), CODE_INVALID_ARGUMENT,
-                   "by_string.value: a length goes past the end at byte 8");
+                   "by_string.value: a length goes past the end at byte 7");
     assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 5, 'k', 0x12, 1, 'v'), CODE_INVALID_ARGUMENT,
-                   "by_string.key: a length goes past the end at byte 5");
+                   "by_string.key: a length goes past the end at byte 4");
     assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 0xff, 0x12, 1, 'v'), CODE_INVALID_ARGUMENT,
                    "by_string.key: text is not UTF-8 at byte 4");
     assert_refused(BYTES(0xe2, 0x05, 6, 0x0a, 1, 'k', 0x12, 1, 0xff), CODE_INVALID_ARGUMENT,

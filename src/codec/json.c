@@ -282,10 +282,8 @@ static enum json_token read_key(struct json_reader *r)
 
 static int push(struct json_reader *r, bool is_object)
 {
-    if (r->depth == r->limits.depth) {
-        r->over_limit = true;
+    if (r->depth == r->limits.depth)
         return refuse_at(r, r->at, "JSON nests too deeply");
-    }
     if (r->depth == r->frame_cap) {
         uint32_t cap = r->frame_cap ? r->frame_cap * 2 : FIRST_FRAMES;
         struct json_frame *moved = arena_new_array(r->arena, struct json_frame, cap);

@@ -65,7 +65,7 @@ struct json_reader {
     struct json_limits limits;
     uint8_t state;
     bool discard;    /* strings are checked but not kept */
-    bool over_limit; /* what failed was a limit, not the text */
+    bool over_limit; /* what failed was a limit of size, not the text */
 };
 
 /* limits may be NULL. The first json_next() reports what is wrong with the text as a whole. *f is

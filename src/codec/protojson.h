@@ -80,8 +80,9 @@ struct protojson_limits {
 };
 
 /* --- in -----------------------------------------------------------------------------------------
- * -1 with CODE_INVALID_ARGUMENT or, for a limit, CODE_RESOURCE_EXHAUSTED. The message names the
- * place in the text; f->field is the path of the field at fault when there is one, by proto names
+ * -1 with CODE_INVALID_ARGUMENT or, for a limit of size, CODE_RESOURCE_EXHAUSTED. The message names
+ * the place in the text; f->field is the path of the field at fault when there is one, by proto
+ * names
  * ("collector.labels[2].key", a map's entry as "tags[\"a\"]"). An unknown member has the reason
  * "unknown_field", a value of the wrong type "wrong_type", everything else "malformed". *msg is
  * good for nothing then. Strings without escapes are views into the text, which must outlive the

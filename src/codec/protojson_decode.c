@@ -98,7 +98,7 @@ int protojson_charge(struct protojson_decoder *d, size_t size)
 int protojson_deeper(struct protojson_decoder *d)
 {
     if (d->wire >= PROTO_MAX_DEPTH)
-        return over_limit(d, "the message nests too deeply");
+        return protojson_refuse(d, "malformed", "the message nests too deeply");
     d->wire++;
     return 0;
 }
@@ -339,7 +339,7 @@ static int read_field(struct protojson_decoder *d, const struct proto_field *fd,
     int result = -1;
 
     if (d->steps == COUNTOF(d->trail)) /* a reader that is allowed more, and one Any in another */
-        return over_limit(d, "the message nests too deeply");
+        return protojson_refuse(d, "malformed", "the message nests too deeply");
     step = &d->trail[d->steps++];
     *step = (struct protojson_step){.fd = fd};
     switch ((enum proto_cardinality)fd->cardinality) {

@@ -120,6 +120,10 @@ struct dialect {
 #define PATH_IGNORE_FINAL_SLASH (1u << 1)
 #define PATH_QUERY_IS_BYTES     (1u << 2) /* query values may decode to NUL or no UTF-8 */
 
+/* A path that routes spell out is theirs alone: with another verb it is 405, and no route that has
+ * a parameter in its place is looked at. */
+#define PATH_LITERALS_HIDE (1u << 3)
+
 struct route_table {
     const struct dialect *dialect;
     const struct route *routes;

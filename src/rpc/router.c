@@ -568,6 +568,7 @@ struct frame {
 struct walk {
     struct split split;
     struct str params[MAX_PARAMS];
+    bool literals_hide; /* see PATH_LITERALS_HIDE */
     uint32_t allow;
     struct frame stack[MAX_SEGMENTS + 1];
 };
@@ -641,7 +642,7 @@ static const struct leaf *tree_walk(struct walk *w, const struct node *root,
             if (l)
                 return l;
             w->allow |= n ? n->verbs : 0;
-            if (depth-- == 0)
+            if (depth-- == 0 || (w->literals_hide && *param_count == 0 && w->allow != 0))
                 return NULL;
             continue;
         }
@@ -686,6 +687,7 @@ static enum route_match tree_match(struct realm *realm, struct arena *a, enum ht
     size_t count = 0;
 
     w.allow = 0;
+    w.literals_hide = (realm->dialect->path_flags & PATH_LITERALS_HIDE) != 0;
     if (path_split(path, realm->dialect->path_flags, &w.split) < 0)
         return ROUTE_NO_PATH;
 

@@ -22,7 +22,7 @@ static const struct dialect root = {.name = "root", .prefixes = root_prefixes};
 static const struct dialect clean = {
     .name = "clean",
     .prefixes = sumo_prefixes,
-    .path_flags = PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH,
+    .path_flags = PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH | PATH_LITERALS_HIDE,
 };
 
 #define ROUTE(n, p, v)                                                                             \
@@ -52,6 +52,9 @@ static const struct route clean_routes[] = {
     ROUTE("sumo.get", "collectors/{id:int}", GET_VERB | VERB(HTTP_PUT)),
     ROUTE("sumo.offline", "collectors/offline", GET_VERB),
     ROUTE("sumo.name", "collectors/name/{name:path}", GET_VERB),
+    ROUTE("sumo.task", "tasks/{id}", GET_VERB | VERB(HTTP_PUT)),
+    ROUTE("sumo.open", "tasks/open", GET_VERB),
+    ROUTE("sumo.open.all", "tasks/open/all", GET_VERB),
 };
 
 static const struct route_table tables[] = {
@@ -173,6 +176,18 @@ static void a_known_path_with_another_verb_lists_all_verbs_of_that_path(void **s
     snprintf(expected, sizeof(expected), "405 %u",
              VERB(HTTP_GET) | VERB(HTTP_HEAD) | VERB(HTTP_DELETE));
     check(*state, HTTP_PATCH, "/jobs/offline", expected);
+}
+
+static void where_literals_hide_a_parameter_never_has_their_path(void **state)
+{
+    char expected[64];
+
+    snprintf(expected, sizeof(expected), "405 %u", VERB(HTTP_GET) | VERB(HTTP_HEAD));
+    check(*state, HTTP_GET, "/v1/tasks/open", "sumo.open");
+    check(*state, HTTP_PUT, "/v1/tasks/open", expected);
+    check(*state, HTTP_PUT, "//v1//tasks/open/", expected);
+    check(*state, HTTP_PUT, "/v1/tasks/opened", "sumo.task opened");
+    check(*state, HTTP_PUT, "/v1/tasks/open/al", "404");
 }
 
 static void a_parameter_is_decoded_once_after_the_path_was_split(void **state)
@@ -336,6 +351,7 @@ int main(void)
         cmocka_unit_test(paths_find_their_routes),
         cmocka_unit_test(unknown_paths_are_not_found),
         cmocka_unit_test(a_known_path_with_another_verb_lists_all_verbs_of_that_path),
+        cmocka_unit_test(where_literals_hide_a_parameter_never_has_their_path),
         cmocka_unit_test(a_parameter_is_decoded_once_after_the_path_was_split),
         cmocka_unit_test(broken_encodings_are_refused),
         cmocka_unit_test(a_lenient_dialect_ignores_empty_segments_and_one_final_slash),

@@ -13,18 +13,20 @@
 
 /* --- tables --- */
 
-/* Blanks stay as they were given. */
-static int check_name(struct arena *a, const struct json_value *v, struct fail *f)
+int sumo_check_name(struct str name, struct fail *f)
 {
-    struct str rest = v->text;
-
-    (void)a;
     do {
-        if (utf8_has_control(str_cut(&rest, '\t')))
+        if (utf8_has_control(str_cut(&name, '\t')))
             return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
                                "The name must not contain control characters.");
-    } while (rest.len > 0);
+    } while (name.len > 0);
     return 0;
+}
+
+static int check_name(struct arena *a, const struct json_value *v, struct fail *f)
+{
+    (void)a;
+    return sumo_check_name(v->text, f);
 }
 
 static int check_mode(struct arena *a, const struct json_value *v, struct fail *f)
@@ -408,6 +410,45 @@ static int agent_apply(struct arena *a, const struct json_value *taken, struct s
     return 0;
 }
 
+void sumo_collector_rename(struct sumo_collector *col, struct str name)
+{
+    if (!str_eq(name, col->name)) {
+        col->agent.row.name = name;
+        col->agent.row.unique_name = true;
+    }
+    col->name = name;
+}
+
+/* Any value as text: what is no scalar, as JSON. */
+static struct str text_of(struct arena *a, const struct json_value *v)
+{
+    struct json_writer w;
+    struct buf text;
+
+    if (v->kind == JSON_KIND_STRING || v->kind == JSON_KIND_NUMBER)
+        return v->text;
+    buf_init_arena(&text, a, SUMO_COLLECTOR_BODY);
+    json_writer_init(&w, &text);
+    json_put_value(&w, v);
+    return buf_str(&text);
+}
+
+int sumo_take_fields(struct arena *a, const struct json_value *map, struct attributes *out,
+                     struct fail *f)
+{
+    struct attributes made = {arena_new_array(a, struct label, map->count), 0};
+
+    json_foreach (v, map) {
+        if (v->kind != JSON_KIND_NULL)
+            made.items[made.count++] = (struct label){v->key, text_of(a, v)};
+    }
+    attributes_sort(&made);
+    if (agent_check_fields(&made, f) < 0)
+        return -1;
+    *out = made;
+    return 0;
+}
+
 int sumo_collector_apply(struct arena *a, const struct json_value *taken,
                          struct sumo_collector *col, struct fail *f)
 {
@@ -419,12 +460,9 @@ int sumo_collector_apply(struct arena *a, const struct json_value *taken,
         col->hosted.profile = profile_at(taken);
         col->hosted.fields = fields_at(a, taken);
         col->hosted.row.name = name;
-    } else if (!str_eq(name, col->name)) {
-        /* One without a name is shown by its id, and stays so. A name given here is its own, which
-         * its reports leave alone. */
-        col->agent.row.name = name;
-        col->agent.row.unique_name = true;
+        col->name = name;
+    } else {
+        sumo_collector_rename(col, name);
     }
-    col->name = name;
     return 0;
 }

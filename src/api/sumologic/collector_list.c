@@ -3,11 +3,12 @@
  * run in the order of ids. Workers. */
 #include "api/sumologic/internal.h"
 
-#define CHUNK       1024
-#define DELETE_ONCE 100
-#define DAY_US      (INT64_C(86400) * 1000000)
-#define DAYS_MAX    1000000
-#define DAYS_USUAL  100
+#define CHUNK         1024
+#define DELETE_ONCE   100
+#define SCRATCH_BYTES 8192
+#define DAY_US        (INT64_C(86400) * 1000000)
+#define DAYS_MAX      1000000
+#define DAYS_USUAL    100
 
 /* --- agents by number, a chunk at a time --- */
 
@@ -42,6 +43,7 @@ static void numbers_take(struct numbers *n)
 
 struct listing {
     struct call *c;
+    struct arena *scratch; /* of one collector */
     struct json_writer *w;
     struct numbers *agents; /* NULL: none */
     size_t skip;
@@ -56,7 +58,7 @@ static void put_agent(struct listing *l, const struct agent *agent)
     struct sumo_collector col = {.id = agent->row.id, .agent = *agent};
 
     col.name = agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id;
-    sumo_collector_put(l->w, l->c->arena, sumo_app(l->c), &col, l->now_us);
+    sumo_collector_put(l->w, l->scratch, sumo_app(l->c), &col, l->now_us);
     l->left--;
 }
 
@@ -68,9 +70,12 @@ static void put_agents(struct listing *l, int64_t below)
 
     while (l->agents && l->left > 0 && (id = numbers_peek(l->agents)) != 0 && id < below) {
         numbers_take(l->agents);
-        if (l->skip > 0)
+        if (l->skip > 0) {
             l->skip--;
-        else if (agents_get_numbered(l->agents->agents, l->c->arena, id, &agent))
+            continue;
+        }
+        arena_reset(l->scratch);
+        if (agents_get_numbered(l->agents->agents, l->scratch, id, &agent))
             put_agent(l, &agent);
     }
 }
@@ -87,12 +92,13 @@ static bool put_hosted(void *arg, const struct collector *row)
         l->skip--;
         return true;
     }
-    if (hosted_decode(l->c->arena, row, &col.hosted, l->f) < 0) {
+    arena_reset(l->scratch);
+    if (hosted_decode(l->scratch, row, &col.hosted, l->f) < 0) {
         l->failed = true;
         return false;
     }
     col.name = col.hosted.row.name;
-    sumo_collector_put(l->w, l->c->arena, sumo_app(l->c), &col, l->now_us);
+    sumo_collector_put(l->w, l->scratch, sumo_app(l->c), &col, l->now_us);
     l->left--;
     return l->left > 0;
 }
@@ -112,18 +118,24 @@ static int walk_hosted(struct listing *l)
     return l->failed ? -1 : rc;
 }
 
-static void begin(struct json_writer *w, struct call *c)
+static void begin(struct listing *l)
 {
-    json_writer_init(w, &c->out);
-    json_obj_begin(w);
-    json_key(w, STR("collectors"));
-    json_arr_begin(w);
+    l->scratch = arena_new(SCRATCH_BYTES);
+    json_writer_init(l->w, &l->c->out);
+    json_obj_begin(l->w);
+    json_key(l->w, STR("collectors"));
+    json_arr_begin(l->w);
 }
 
-static void end(struct json_writer *w)
+static int end(struct listing *l, int rc)
 {
-    json_arr_end(w);
-    json_obj_end(w);
+    json_arr_end(l->w);
+    json_obj_end(l->w);
+    arena_free(&l->scratch);
+    if (rc == 0 && l->c->out.overflow)
+        return fail_reason(l->f, CODE_INVALID_ARGUMENT, "bad_limit",
+                           "The answer would be too large: ask for less by limit and offset.");
+    return rc;
 }
 
 static struct numbers *numbers_new(struct call *c, enum agents_liveness liveness, int64_t alive_us)
@@ -190,12 +202,13 @@ int sumo_collectors_list(struct call *c, struct fail *f)
 
     if (sel.agents)
         l.agents = numbers_new(c, sel.liveness, sumo_app(c)->settings.alive_us);
-    begin(&w, c);
-    if (sel.hosted && walk_hosted(&l) < 0)
-        return -1;
-    put_agents(&l, INT64_MAX);
-    end(&w);
-    return 0;
+    begin(&l);
+
+    int rc = sel.hosted ? walk_hosted(&l) : 0;
+
+    if (rc == 0)
+        put_agents(&l, INT64_MAX);
+    return end(&l, rc);
 }
 
 /* --- offline --- */
@@ -221,14 +234,16 @@ static bool is_offline(const struct agent *agent, int64_t now_us, int64_t silenc
     return now_us - seen >= silence_us;
 }
 
-/* The next that is offline; false: none is left. */
-static bool offline_next(struct numbers *n, struct arena *a, struct agent *out)
+/* The next that is offline, there until the next call; false: none is left. */
+static bool offline_next(struct numbers *n, struct arena *scratch, struct agent *out)
 {
     int64_t id;
 
     while ((id = numbers_peek(n)) != 0) {
         numbers_take(n);
-        if (agents_get_numbered(n->agents, a, id, out) && is_offline(out, n->now_us, n->alive_us))
+        arena_reset(scratch);
+        if (agents_get_numbered(n->agents, scratch, id, out) &&
+            is_offline(out, n->now_us, n->alive_us))
             return true;
     }
     return false;
@@ -245,22 +260,22 @@ int sumo_collectors_offline(struct call *c, struct fail *f)
         return -1;
 
     struct numbers *n = numbers_new(c, AGENTS_SILENT, silence);
-    struct listing l = {.c = c, .w = &w, .left = page.limit, .now_us = n->now_us};
+    struct listing l = {.c = c, .w = &w, .left = page.limit, .now_us = n->now_us, .f = f};
 
-    begin(&w, c);
-    for (size_t skip = page.offset; l.left > 0 && offline_next(n, c->arena, &agent);) {
+    begin(&l);
+    for (size_t skip = page.offset; l.left > 0 && offline_next(n, l.scratch, &agent);) {
         if (skip > 0)
             skip--;
         else
             put_agent(&l, &agent);
     }
-    end(&w);
-    return 0;
+    return end(&l, 0);
 }
 
 /* A few at a time, so that the lane serves others in between. */
 struct removal {
     struct call *c;
+    struct agents *agents;
     int64_t now_us;
     int64_t silence_us;
     const int64_t *ids;
@@ -273,27 +288,24 @@ static int remove_some(struct store_tx *tx, void *arg, struct fail *f)
     struct call *c = r->c;
 
     for (size_t i = 0; i < r->count; i++) {
-        struct sumo_collector col = {0};
+        struct sumo_collector col = {.id = r->ids[i]};
 
-        if (sumo_collector_get(c, tx, r->ids[i], &col, f) < 0) {
-            if (f->code != CODE_NOT_FOUND)
-                return -1;
-            *f = (struct fail){0};
+        /* It may have gone, or come back, while this waited. */
+        if (!agents_get_numbered(r->agents, store_tx_arena(tx), col.id, &col.agent) ||
+            !is_offline(&col.agent, r->now_us, r->silence_us))
             continue;
-        }
-
-        /* It may have come back while this waited. */
-        if (col.is_hosted || !is_offline(&col.agent, r->now_us, r->silence_us))
+        if (sumo_collector_drop(sumo_app(c), tx, c->caller, c->caller->tenant, &col, f) == 0)
             continue;
-        if (sumo_collector_drop(sumo_app(c), tx, c->caller, c->caller->tenant, &col, f) < 0)
+        if (f->code != CODE_NOT_FOUND)
             return -1;
+        *f = (struct fail){0};
     }
     return 0;
 }
 
 int sumo_collectors_offline_delete(struct call *c, struct fail *f)
 {
-    struct arena *scratch = arena_new(65536);
+    struct arena *scratch = arena_new(SCRATCH_BYTES), *job = arena_new(SCRATCH_BYTES);
     struct agent agent = {0};
     int64_t silence = 0, ids[DELETE_ONCE];
     struct numbers *n;
@@ -302,14 +314,16 @@ int sumo_collectors_offline_delete(struct call *c, struct fail *f)
 
     n = numbers_new(c, AGENTS_SILENT, silence);
     while (more && rc == 0) {
-        struct removal r = {.c = c, .now_us = n->now_us, .silence_us = silence, .ids = ids};
+        struct removal r = {
+            .c = c, .agents = n->agents, .now_us = n->now_us, .silence_us = silence, .ids = ids};
 
         while (r.count < DELETE_ONCE && (more = offline_next(n, scratch, &agent)))
             ids[r.count++] = agent.row.id;
         if (r.count > 0)
-            rc = store_write(sumo_app(c)->store, c->arena, remove_some, &r, f);
-        arena_reset(scratch);
+            rc = store_write(sumo_app(c)->store, job, remove_some, &r, f);
+        arena_reset(job);
     }
+    arena_free(&job);
     arena_free(&scratch);
     return rc;
 }

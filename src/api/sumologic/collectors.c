@@ -162,17 +162,28 @@ static int find_named(const struct call *c, struct store_tx *tx, void *arg, stru
 
 /* --- answers --- */
 
-static void answer(struct call *c, const struct sumo_collector *col)
+static void put_answer(struct call *c, const struct sumo_collector *col)
 {
     struct json_writer w;
 
-    if (sumo_etag(c, sumo_collector_etag(c->arena, col)))
-        return;
     json_writer_init(&w, &c->out);
     json_obj_begin(&w);
     json_key(&w, STR("collector"));
     sumo_collector_put(&w, c->arena, sumo_app(c), col, sumo_now_us(c));
     json_obj_end(&w);
+}
+
+static void answer_get(struct call *c, const struct sumo_collector *col)
+{
+    if (!sumo_etag_is_known(c, sumo_collector_etag(c->arena, col)))
+        put_answer(c, col);
+}
+
+/* If-None-Match means nothing to a change. */
+static void answer_change(struct call *c, const struct sumo_collector *col)
+{
+    sumo_etag(c, sumo_collector_etag(c->arena, col));
+    put_answer(c, col);
 }
 
 int sumo_collectors_get(struct call *c, struct fail *f)
@@ -181,7 +192,7 @@ int sumo_collectors_get(struct call *c, struct fail *f)
 
     if (sumo_collector_at(c, NULL, "id", &col, f) < 0)
         return -1;
-    answer(c, &col);
+    answer_get(c, &col);
     return 0;
 }
 
@@ -192,7 +203,7 @@ int sumo_collectors_get_name(struct call *c, struct fail *f)
 
     if (with_store(c, NULL, find_named, &w, f) < 0)
         return -1;
-    answer(c, &col);
+    answer_get(c, &col);
     return 0;
 }
 
@@ -225,7 +236,7 @@ static int create(struct call *c, struct fail *f)
     if (hosted_create(c->tx, c->caller, &col.hosted, f) < 0)
         return -1;
     take_hosted(&col.hosted, &col);
-    answer(c, &col);
+    answer_change(c, &col);
     http_resp_add(c->x, STR("location"),
                   arena_printf(c->arena, "/api/v1/collectors/%lld", (long long)col.id));
     c->status = 201;
@@ -255,47 +266,6 @@ int sumo_collectors_create(struct call *c, struct fail *f)
 
 /* --- changing --- */
 
-static int body_id_differs(struct fail *f)
-{
-    return fail_reason(f, CODE_INVALID_ARGUMENT, "collector_body_id",
-                       "Request body contains an invalid Collector ID.");
-}
-
-/* Some clients write numbers as text. */
-static int check_id(const struct json_value *body, int64_t id, struct fail *f)
-{
-    const struct json_value *v = json_find(body, STR("id"));
-    int64_t sent = 0;
-
-    if (!v || v->kind == JSON_KIND_NULL)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
-                           "Missing required field: 'id'");
-    if (v->kind == JSON_KIND_STRING
-            ? !sumo_id(v->text, &sent)
-            : v->kind != JSON_KIND_NUMBER || json_num_i64(v->text, &sent) < 0)
-        return body_id_differs(f);
-    return sent == id ? 0 : body_id_differs(f);
-}
-
-/* An agent that came by another dialect may have a name that others have; one given here is its
- * own. */
-static int check_name(struct call *c, const struct sumo_collector *col, struct str old,
-                      struct fail *f)
-{
-    struct collector row = {0};
-
-    if (col->is_hosted || str_eq(col->name, old))
-        return 0;
-
-    int rc = unique_named(c, c->tx, col->name, &row, f);
-
-    if (rc < 0 || (rc == 1 && row.id != col->id))
-        return rc < 0 ? -1
-                      : fail_reason(f, CODE_ALREADY_EXISTS, "name_taken",
-                                    "A resource with the same name already exists.");
-    return 0;
-}
-
 static int update(struct call *c, struct fail *f)
 {
     struct sumologic_app *app = sumo_app(c);
@@ -305,22 +275,20 @@ static int update(struct call *c, struct fail *f)
 
     if (sumo_collector_at(c, c->tx, "id", &col, f) < 0 ||
         sumo_if_match(c, sumo_collector_etag(c->arena, &col), f) < 0 ||
-        check_id(body, col.id, f) < 0)
+        sumo_body_id(body, col.id, "collector_body_id", f) < 0)
         return -1;
 
     struct json_value *stored = sumo_collector_tree(c->arena, app, &col, sumo_now_us(c));
-    struct str old = col.name;
 
     json_set(body, STR("id"), json_new_i64(c->arena, col.id));
     if (members_take(c->arena, sumo_collector_table(col.is_hosted, false), body, stored, &taken,
                      f) < 0 ||
-        sumo_collector_apply(c->arena, taken, &col, f) < 0 || check_name(c, &col, old, f) < 0)
+        sumo_collector_apply(c->arena, taken, &col, f) < 0)
         return -1;
     if (col.is_hosted ? hosted_update(c->tx, c->caller, &col.hosted, f) < 0
                       : agent_update(c->tx, app->registry, c->caller, &col.agent, f) < 0)
         return -1;
-    answer(c, &col);
-    c->status = 200; /* whatever If-None-Match says */
+    answer_change(c, &col);
     return 0;
 }
 

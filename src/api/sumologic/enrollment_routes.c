@@ -20,7 +20,7 @@ const struct dialect sumo_enrollment_dialect = {
     .name = "sumologic",
     .prefixes = prefixes,
     .content_type = STR_INIT("application/json;charset=UTF-8"),
-    .path_flags = PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH,
+    .path_flags = PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH | PATH_LITERALS_HIDE,
     .error = error_list,
     .realm = "Sumo Logic",
 };

@@ -5,14 +5,16 @@
 #include "codec/json_writer.h"
 #include "rpc/route.h"
 
-#define NOBODY    "Credential could not be verified."
-#define INTERNAL  "Internal server error."
-#define LATER     "The server is temporarily unable to handle the request."
-#define RATE      "API rate limit for this user has been exceeded."
-#define COLLECTOR "The specified collector ID is invalid."
-#define SOURCE    "The specified source ID is invalid."
-#define DUPLICATE "A resource with the same name already exists."
-#define MEDIA     "Invalid content type."
+#define NOBODY         "Credential could not be verified."
+#define INTERNAL       "Internal server error."
+#define LATER          "The server is temporarily unable to handle the request."
+#define RATE           "API rate limit for this user has been exceeded."
+#define COLLECTOR      "The specified collector ID is invalid."
+#define SOURCE         "The specified source ID is invalid."
+#define COLLECTOR_BODY "Request body contains an invalid Collector ID."
+#define SOURCE_BODY    "Request body contains an invalid Source ID."
+#define DUPLICATE      "A resource with the same name already exists."
+#define MEDIA          "Invalid content type."
 
 #define MISSING_FIELD "collectors.validation.fields.missing"
 #define BAD_FIELD     "collectors.validation.fields.invalid"
@@ -53,13 +55,13 @@ static const struct {
     /* collectors */
     {"no_such_collector", {404, "collectors.collector.invalid", COLLECTOR}},
     {"no_such_agent", {404, "collectors.collector.invalid", COLLECTOR}},
-    {"collector_body_id", {400, "collectors.collector.request.id.invalid", NULL}},
+    {"collector_body_id", {400, "collectors.collector.request.id.invalid", COLLECTOR_BODY}},
     {"collector_type", {400, "collectors.collector.type.invalid", NULL}},
     {"name_taken", {400, "collectors.validation.name.duplicate", DUPLICATE}},
 
     /* sources */
     {"no_such_source", {404, "collectors.source.invalid", SOURCE}},
-    {"source_body_id", {400, "collectors.source.request.id.invalid", NULL}},
+    {"source_body_id", {400, "collectors.source.request.id.invalid", SOURCE_BODY}},
     {"source_type", {400, "collectors.source.type.invalid", NULL}},
     {"no_sources", {400, "collectors.source.type.invalid", NULL}},
     {"sources_local", {403, "collectors.source.forbidden", NULL}},

@@ -40,6 +40,11 @@ bool sumo_hex_id(struct str text, int64_t *out);
 int sumo_body(struct call *c, const char *key, const struct json_value **out, struct fail *f)
     MUST_CHECK;
 
+/* Whether the body's member "id" is that number, also as text: some clients write numbers so.
+ * "fields_missing", or that reason. */
+int sumo_body_id(const struct json_value *body, int64_t id, const char *reason, struct fail *f)
+    MUST_CHECK;
+
 struct sumo_page {
     size_t offset;
     size_t limit; /* 1 to SUMO_PAGE_MAX: more is cut to it */
@@ -62,8 +67,12 @@ int sumo_cutoff(struct str text, int64_t now_us, int64_t *out_ms, struct fail *f
  * "if_match_unquoted". */
 int sumo_if_match(const struct call *c, struct str etag, struct fail *f) MUST_CHECK;
 
-/* Sets the field ETag. True: If-None-Match has it, the status is 304 now and no body is needed. */
-bool sumo_etag(struct call *c, struct str etag);
+/* Sets the field ETag. */
+void sumo_etag(struct call *c, struct str etag);
+
+/* Of a GET: also looks at If-None-Match. True: that has it, the status is 304 now and no body is
+ * needed. */
+bool sumo_etag_is_known(struct call *c, struct str etag);
 
 /* "https://muster.lan:8443": the configured one, or what the request was sent to. */
 struct str sumo_base_url(const struct call *c);
@@ -113,6 +122,18 @@ struct str sumo_collector_etag(struct arena *a, const struct sumo_collector *col
 /* From what members_take() made: name, words, fields, and an agent's own settings. */
 int sumo_collector_apply(struct arena *a, const struct json_value *taken,
                          struct sumo_collector *col, struct fail *f) MUST_CHECK;
+
+/* No control characters but tabs; blanks stay as they were given. "fields_invalid". */
+int sumo_check_name(struct str name, struct fail *f) MUST_CHECK;
+
+/* An agent's new name: one given here is its own, which nobody else may have and its reports leave
+ * alone. One without a name is shown by its id, and stays so. */
+void sumo_collector_rename(struct sumo_collector *col, struct str name);
+
+/* Fields of any values: what is no text becomes text, null is left out. Sorted, and checked by
+ * agent_check_fields(). */
+int sumo_take_fields(struct arena *a, const struct json_value *map, struct attributes *out,
+                     struct fail *f) MUST_CHECK;
 
 /* --- doors (source files): whether the source takes data by a URL of its own --- */
 

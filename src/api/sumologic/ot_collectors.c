@@ -104,8 +104,16 @@ static int read_request(const struct json_value *body, struct request *r, struct
         return -1;
     if (r->name.p && (r->name.len == 0 || utf8_count(r->name) > NAME_CHARS))
         return source_invalid(f, "name", "must have 1 to 128 characters");
+    if (r->name.p && sumo_check_name(r->name, f) < 0)
+        return fail_field(f, "name");
     if (json_get_object(body, "tags", &r->tags, f) < 0)
         return source_invalid(f, "tags", "must be an object");
+    if (!r->tags)
+        return 0;
+    json_foreach (v, r->tags) {
+        if (v->kind == JSON_KIND_OBJECT || v->kind == JSON_KIND_ARRAY)
+            return source_invalid(f, "tags", "must map names to strings");
+    }
     return 0;
 }
 
@@ -115,22 +123,18 @@ static void replace(struct str *what, struct str by)
         *what = by.len > 0 ? by : (struct str){NULL, 0};
 }
 
-static int apply(struct arena *a, const struct request *r, struct agent *agent, struct fail *f)
+static int apply(struct arena *a, const struct request *r, struct sumo_collector *col,
+                 struct fail *f)
 {
+    struct agent *agent = &col->agent;
+
     if (r->name.p)
-        agent->row.name = r->name;
+        sumo_collector_rename(col, r->name);
     replace(&agent->profile.description, r->description);
     replace(&agent->profile.category, r->category);
     replace(&agent->profile.time_zone, r->time_zone);
-    if (!r->tags)
-        return 0;
-    agent->remote = (struct attributes){arena_new_array(a, struct label, r->tags->count), 0};
-    json_foreach (v, r->tags) {
-        if (v->kind != JSON_KIND_STRING && v->kind != JSON_KIND_NUMBER)
-            return source_invalid(f, "tags", "must map names to strings");
-        agent->remote.items[agent->remote.count++] = (struct label){v->key, v->text};
-    }
-    return agent_check_fields(&agent->remote, f);
+    return r->tags && sumo_take_fields(a, r->tags, &agent->remote, f) < 0 ? fail_field(f, "tags")
+                                                                          : 0;
 }
 
 static int update(struct call *c, struct fail *f)
@@ -139,7 +143,7 @@ static int update(struct call *c, struct fail *f)
     struct sumo_collector col = {0};
     struct json_writer w;
 
-    if (find(c, c->tx, r->hex, &col, f) < 0 || apply(c->arena, r, &col.agent, f) < 0 ||
+    if (find(c, c->tx, r->hex, &col, f) < 0 || apply(c->arena, r, &col, f) < 0 ||
         agent_update(c->tx, sumo_app(c)->registry, c->caller, &col.agent, f) < 0)
         return -1;
     json_writer_init(&w, &c->out);

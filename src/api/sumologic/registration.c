@@ -85,21 +85,7 @@ static int take_name(const struct json_value *body, struct str *out, struct fail
     if (name.len == 0)
         return source_missing(f, "collectorName");
     *out = first_chars(name, NAME_CHARS);
-    return 0;
-}
-
-/* Any value as text: what is no scalar, as JSON. */
-static struct str text_of(struct arena *a, const struct json_value *v)
-{
-    struct json_writer w;
-    struct buf text;
-
-    if (v->kind == JSON_KIND_STRING || v->kind == JSON_KIND_NUMBER)
-        return v->text;
-    buf_init_arena(&text, a, SUMO_COLLECTOR_BODY);
-    json_writer_init(&w, &text);
-    json_put_value(&w, v);
-    return buf_str(&text);
+    return sumo_check_name(*out, f) < 0 ? fail_field(f, "collectorName") : 0;
 }
 
 static int take_fields(struct arena *a, const struct json_value *body, struct attributes *out,
@@ -109,15 +95,7 @@ static int take_fields(struct arena *a, const struct json_value *body, struct at
 
     if (json_get_object(body, "fields", &map, f) < 0)
         return source_invalid(f, "fields", "must be an object");
-    if (!map)
-        return 0;
-    out->items = arena_new_array(a, struct label, map->count);
-    json_foreach (v, map) {
-        if (v->kind != JSON_KIND_NULL)
-            out->items[out->count++] = (struct label){v->key, text_of(a, v)};
-    }
-    attributes_sort(out);
-    return agent_check_fields(out, f) < 0 ? fail_field(f, "fields") : 0;
+    return map && sumo_take_fields(a, map, out, f) < 0 ? fail_field(f, "fields") : 0;
 }
 
 static int read_request(struct arena *a, const struct json_value *body, struct request *out,

@@ -75,6 +75,12 @@ static int media_check(const struct call *c, struct fail *f)
     return fail_reason(f, CODE_INVALID_ARGUMENT, "media_type", "Invalid content type.");
 }
 
+/* Files that some editors write begin with a byte order mark. */
+static struct str without_mark(struct str body)
+{
+    return str_starts_with(body, STR("\xef\xbb\xbf")) ? str_skip(body, 3) : body;
+}
+
 int sumo_body(struct call *c, const char *key, const struct json_value **out, struct fail *f)
 {
     static const struct json_limits limits = {.depth = JSON_DEPTH, .nodes = JSON_NODES};
@@ -83,7 +89,7 @@ int sumo_body(struct call *c, const char *key, const struct json_value **out, st
 
     if (media_check(c, f) < 0)
         return -1;
-    if (json_parse(c->arena, c->x->req.body, &limits, &whole, &why) < 0)
+    if (json_parse(c->arena, without_mark(c->x->req.body), &limits, &whole, &why) < 0)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_json",
                            "The request body is not valid JSON: %s.", why.message);
     if (whole->kind != JSON_KIND_OBJECT)
@@ -104,6 +110,23 @@ int sumo_body(struct call *c, const char *key, const struct json_value **out, st
                            "Field '%s' must be an object.", key);
     *out = member;
     return 0;
+}
+
+int sumo_body_id(const struct json_value *body, int64_t id, const char *reason, struct fail *f)
+{
+    const struct json_value *v = json_find(body, STR("id"));
+    int64_t sent = 0;
+
+    if (!v || v->kind == JSON_KIND_NULL)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
+                           "Missing required field: 'id'");
+    if (v->kind == JSON_KIND_STRING
+            ? sumo_id(v->text, &sent)
+            : v->kind == JSON_KIND_NUMBER && json_num_i64(v->text, &sent) == 0) {
+        if (sent == id)
+            return 0;
+    }
+    return fail_reason(f, CODE_INVALID_ARGUMENT, reason, "The request body has another ID.");
 }
 
 /* --- queries --- */
@@ -180,6 +203,30 @@ enum tag_verdict {
     TAG_UNQUOTED,
 };
 
+/* The next of a list, without its quotes; a comma within them is part of it. -1: it has none. */
+static int tag_next(struct str *list, struct str *tag, bool *is_weak)
+{
+    struct str rest = *list;
+
+    *is_weak = str_starts_with(rest, STR("W/"));
+    if (*is_weak)
+        rest = str_skip(rest, 2);
+    if (rest.len == 0 || rest.p[0] != '"')
+        return -1;
+    rest = str_skip(rest, 1);
+
+    ptrdiff_t close = str_index(rest, '"');
+
+    if (close < 0)
+        return -1;
+    *tag = str_first(rest, (size_t)close);
+    rest = str_trim(str_skip(rest, (size_t)close + 1));
+    if (rest.len > 0 && rest.p[0] != ',')
+        return -1;
+    *list = rest;
+    return 0;
+}
+
 /* A list of entity tags as RFC 9110 has them; `weak` says whether W/"..." may match. */
 static enum tag_verdict tags_match(struct str list, struct str etag, bool weak)
 {
@@ -189,17 +236,16 @@ static enum tag_verdict tags_match(struct str list, struct str etag, bool weak)
     if (str_eq(list, STR("*")))
         return TAG_MATCHES;
     while (list.len > 0) {
-        struct str item = str_trim(str_cut(&list, ','));
-        bool is_weak = str_starts_with(item, STR("W/"));
+        struct str tag;
+        bool is_weak;
 
-        if (item.len == 0)
+        if (list.p[0] == ',') {
+            list = str_trim(str_skip(list, 1));
             continue;
-        if (is_weak)
-            item = str_skip(item, 2);
-        if (item.len < 2 || item.p[0] != '"' || item.p[item.len - 1] != '"')
+        }
+        if (tag_next(&list, &tag, &is_weak) < 0)
             return TAG_UNQUOTED;
-        item = str_make(item.p + 1, item.len - 2);
-        if (str_eq(item, etag) && (weak || !is_weak))
+        if (str_eq(tag, etag) && (weak || !is_weak))
             verdict = TAG_MATCHES;
     }
     return verdict;
@@ -223,11 +269,16 @@ int sumo_if_match(const struct call *c, struct str etag, struct fail *f)
                        "The resource was changed since its entity tag was read.");
 }
 
-bool sumo_etag(struct call *c, struct str etag)
+void sumo_etag(struct call *c, struct str etag)
+{
+    http_resp_add(c->x, STR("etag"), arena_printf(c->arena, "\"%.*s\"", STR_ARG(etag)));
+}
+
+bool sumo_etag_is_known(struct call *c, struct str etag)
 {
     struct str sent = http_req_field(&c->x->req, STR("if-none-match"));
 
-    http_resp_add(c->x, STR("etag"), arena_printf(c->arena, "\"%.*s\"", STR_ARG(etag)));
+    sumo_etag(c, etag);
     if (sent.len == 0 || tags_match(sent, etag, true) != TAG_MATCHES)
         return false;
     c->status = 304;

@@ -65,14 +65,6 @@ static void answer_one(struct call *c, const struct sumo_collector *col,
     json_obj_end(&w);
 }
 
-/* If-None-Match means nothing to a change. */
-static void add_etag(const struct call *c, const struct source_doc *doc)
-{
-    struct str etag = source_doc_etag(c->arena, doc);
-
-    http_resp_add(c->x, STR("etag"), arena_printf(c->arena, "\"%.*s\"", STR_ARG(etag)));
-}
-
 /* --- list --- */
 
 struct listing {
@@ -170,7 +162,7 @@ int sumo_sources_get(struct call *c, struct fail *f)
     if (rc < 0 || sumo_query_bool(c, "download", &is_download, f) < 0 ||
         source_doc_decode(c->arena, &row, &doc, f) < 0)
         return -1;
-    if (!sumo_etag(c, source_doc_etag(c->arena, &doc)))
+    if (!sumo_etag_is_known(c, source_doc_etag(c->arena, &doc)))
         answer_one(c, &col, &doc, id, is_download);
     return 0;
 }
@@ -294,7 +286,7 @@ static int create_write(struct call *c, struct fail *f)
         source_create_as(c->tx, c->caller, id, &row, f) < 0)
         return -1;
     doors_follow(c, &row);
-    add_etag(c, &doc);
+    sumo_etag(c, source_doc_etag(c->arena, &doc));
     c->status = 201;
     http_resp_add(c->x, STR("location"),
                   arena_printf(c->arena, "/api/v1/collectors/%lld/sources/%lld", (long long)col.id,
@@ -320,19 +312,6 @@ int sumo_sources_create(struct call *c, struct fail *f)
 
 /* --- update --- */
 
-static int check_body_id(const struct json_value *request, int64_t id, struct fail *f)
-{
-    const struct json_value *v = json_find(request, STR("id"));
-    int64_t n = 0;
-
-    if (!v || v->kind == JSON_KIND_NULL)
-        return source_missing(f, "id");
-    if (v->kind == JSON_KIND_NUMBER && json_num_i64(v->text, &n) == 0 && n == id)
-        return 0;
-    return fail_reason(f, CODE_INVALID_ARGUMENT, "source_body_id",
-                       "Request body contains an invalid Source ID.");
-}
-
 /* Against the row as it stands: the tag that the client saw, then the members. */
 static int update_take(const struct call *c, struct arena *a, const struct sumo_collector *col,
                        const struct source *row, struct change *change, struct source_doc *stored,
@@ -340,7 +319,7 @@ static int update_take(const struct call *c, struct arena *a, const struct sumo_
 {
     if (source_doc_decode(a, row, stored, f) < 0 ||
         sumo_if_match(c, source_doc_etag(a, stored), f) < 0 ||
-        check_body_id(change->request, row->id, f) < 0 ||
+        sumo_body_id(change->request, row->id, "source_body_id", f) < 0 ||
         source_doc_take(a, change->request, col->is_hosted, sumo_now_us(c), stored, &change->doc,
                         f) < 0)
         return -1;
@@ -387,7 +366,7 @@ static int update_write(struct call *c, struct fail *f)
 
     if (update_row(c, &doc, &row, f) < 0)
         return -1;
-    add_etag(c, &doc);
+    sumo_etag(c, source_doc_etag(c->arena, &doc));
     answer_one(c, &col, &doc, row.id, false);
     return 0;
 }

@@ -10,7 +10,7 @@
 #define WRITES SCOPE_COLLECTORS_WRITE
 #define JSON   STR_INIT("application/json;charset=UTF-8")
 #define REALM  "Sumo Logic"
-#define TIDY   (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH)
+#define TIDY   (PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH | PATH_LITERALS_HIDE)
 
 /* A source as it is stored, and what answers add to it. */
 #define SOURCE_ANSWER ((size_t)SUMO_SOURCE_BODY + 65536)

@@ -46,15 +46,23 @@ static const struct source_type *type_take(const struct json_value *request, boo
     return NULL;
 }
 
-/* What is asked for relatively wins, and becomes a moment once. */
+/* What is asked for relatively wins, and becomes a moment once: a document that is written again
+ * must not move it, or what was collected is collected again. */
 static int cutoff_take(struct arena *a, const struct json_value *request, int64_t now_us,
-                       struct json_value *tree, struct fail *f)
+                       const struct json_value *was, struct json_value *tree, struct fail *f)
 {
     struct str relative = source_text(request, "cutoffRelativeTime");
+    const struct json_value *moment = json_find(was, STR("cutoffTimestamp"));
     int64_t ms = 0;
 
     if (relative.len == 0 || !json_find(tree, STR("cutoffTimestamp")))
         return 0;
+    if (was) {
+        if (moment && !json_find(request, STR("cutoffTimestamp")) &&
+            json_num_i64(moment->text, &ms) == 0)
+            json_set(tree, STR("cutoffTimestamp"), json_new_i64(a, ms));
+        return 0;
+    }
     if (sumo_cutoff(relative, now_us, &ms, f) < 0)
         return -1;
     json_set(tree, STR("cutoffTimestamp"), json_new_i64(a, ms));
@@ -143,9 +151,9 @@ int source_doc_take(struct arena *a, const struct json_value *request, bool is_h
         json_remove(tree, STR("hostName"));
     if ((type->flags & SOURCE_TEXT_LISTS) != 0)
         text_lists(a, tree);
-    if ((!stored && cutoff_take(a, request, now_us, tree, f) < 0) ||
-        rules_take(a, type, tree, f) < 0 || ref_take(a, type, tree, was, f) < 0 ||
-        name_take(a, type, tree, f) < 0 || (type->check && type->check(tree, f) < 0))
+    if (cutoff_take(a, request, now_us, was, tree, f) < 0 || rules_take(a, type, tree, f) < 0 ||
+        ref_take(a, type, tree, was, f) < 0 || name_take(a, type, tree, f) < 0 ||
+        (type->check && type->check(tree, f) < 0))
         return -1;
     *out = (struct source_doc){.type = type, .tree = tree};
     return 0;

@@ -301,6 +301,16 @@ static void a_relative_cutoff_becomes_a_moment_once(void **state)
     shows(*state, &doc, "\"cutoffTimestamp\":5,");
 }
 
+static void a_document_that_is_written_again_keeps_the_moment(void **state)
+{
+    struct source_doc doc = put(*state, FILE_SOURCE(",\"cutoffRelativeTime\":\"-1h\""), NULL);
+
+    doc = put(*state, FILE_SOURCE(",\"cutoffRelativeTime\":\"-1h\""), &doc);
+    shows(*state, &doc, "\"cutoffTimestamp\":1699996400000");
+    doc = put(*state, FILE_SOURCE(""), &doc);
+    shows(*state, &doc, "\"cutoffTimestamp\":0");
+}
+
 static void numbers_and_booleans_in_fields_become_text(void **state)
 {
     struct source_doc doc =
@@ -434,6 +444,7 @@ int main(void)
         cmocka_unit_test(another_secret_is_another_document),
         cmocka_unit_test(text_that_looks_sealed_is_sealed_again),
         cmocka_unit_test(a_relative_cutoff_becomes_a_moment_once),
+        cmocka_unit_test(a_document_that_is_written_again_keeps_the_moment),
         cmocka_unit_test(numbers_and_booleans_in_fields_become_text),
         cmocka_unit_test(an_older_name_of_the_denylist_is_read),
         cmocka_unit_test(lists_of_windows_events_are_shown_as_text_or_not_at_all),

@@ -513,6 +513,27 @@ static struct str url_of(struct server *s, const char *listener)
     return arena_printf(s->arena, "http://%s", listener);
 }
 
+/* What a client on this machine can use; an address that stands for all of them is none. */
+static struct str own_url(struct server *s)
+{
+    static const char *const any[] = {"//0.0.0.0:", "//[::]:"};
+
+    for (size_t i = 0; i < s->config->listen.count; i++) {
+        const char *listener = httpd_listener(s->httpd, i);
+        struct str url = url_of(s, listener), rest = url;
+        struct str scheme = str_cut(&rest, ':');
+
+        if (str_starts_with(str_of(listener), STR("unix:")))
+            continue;
+        for (size_t k = 0; k < COUNTOF(any); k++)
+            if (str_starts_with(rest, str_of(any[k])))
+                return arena_printf(s->arena, "%.*s://localhost:%.*s", STR_ARG(scheme),
+                                    STR_ARG(str_skip(rest, strlen(any[k]))));
+        return url;
+    }
+    return STR("");
+}
+
 static int write_endpoints(struct server *s, struct fail *f)
 {
     struct json_writer w;
@@ -576,6 +597,7 @@ static enum exit_code start(struct server *s, struct fail *f)
         return exit_reason_code(f);
     if (open_httpd(s, f) < 0)
         return EXIT_CODE_LISTEN;
+    s->sumologic.settings.own_url = own_url(s);
     if (httpd_start(s->httpd, f) < 0)
         return EXIT_CODE_FAILURE;
     s->accepting = true;

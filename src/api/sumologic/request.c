@@ -302,11 +302,13 @@ static bool authority_is_plain(struct str s)
 
 struct str sumo_base_url(const struct call *c)
 {
-    struct str configured = sumo_app(c)->settings.public_url;
+    const struct sumologic_settings *settings = &sumo_app(c)->settings;
     const struct http_req *req = &c->x->req;
 
-    if (configured.len > 0)
-        return configured;
+    if (settings->public_url.len > 0)
+        return settings->public_url;
+    if (req->peer->admin_socket && settings->own_url.len > 0)
+        return settings->own_url;
 
     struct str host = req->authority.len > 0 ? req->authority : http_req_field(req, STR("host"));
 

@@ -259,6 +259,10 @@ static void the_address_is_the_configured_or_the_requests(void **state)
     assert_true(str_eq(sumo_base_url(&w.call), STR("https://[::1]:8443")));
     w.x.req.authority = STR("evil\"<x>");
     assert_true(str_eq(sumo_base_url(&w.call), STR("https://localhost")));
+    w.app.settings.own_url = STR("http://127.0.0.1:8080");
+    assert_true(str_eq(sumo_base_url(&w.call), STR("https://localhost")));
+    w.peer.admin_socket = true;
+    assert_true(str_eq(sumo_base_url(&w.call), STR("http://127.0.0.1:8080")));
     w.app.settings.public_url = STR("https://public.example");
     assert_true(str_eq(sumo_base_url(&w.call), STR("https://public.example")));
 }

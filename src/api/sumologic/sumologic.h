@@ -22,6 +22,7 @@ struct sumologic_settings {
     struct storm_options storm; /* what the app's storm is made with */
     size_t receiver_body;       /* bytes that one request may bring, packed or not */
     struct str public_url;      /* "https://muster.lan:8443"; empty: what the request's Host says */
+    struct str own_url;         /* where the server listens: for who asks through its socket */
 };
 
 /* Management, tokens, registration, receiver: each a dialect of its own where its errors have

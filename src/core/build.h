@@ -83,8 +83,10 @@ int build_upload_write(const char *data_dir, struct str id, int64_t offset, stru
 int build_upload_drop(const char *data_dir, struct str id, struct fail *f) MUST_CHECK;
 
 /* Makes an upload a build: durable under its hash, then the row. b: version, platform,
- * from_version, and the hash that it must have; the rest is filled in. INVALID_ARGUMENT
- * "wrong_hash", "empty_build"; as build_add(). A refused upload stays, to be tried again. */
+ * from_version, and the hash that it must have; the rest is filled in. A build that is there
+ * already with the same hash and from_version stays as it is, and its file is put in its place
+ * again. INVALID_ARGUMENT "wrong_hash", "empty_build"; as build_add(). A refused upload stays, to
+ * be tried again. */
 int build_publish(struct store *s, struct arena *a, const struct caller *by, const char *data_dir,
                   struct str upload, struct build *b, struct fail *f) MUST_CHECK;
 

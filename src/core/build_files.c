@@ -142,8 +142,12 @@ int build_upload_begin(const char *data_dir, int64_t now_us, char id[BUILD_UPLOA
     if (folder_path(&folder, data_dir, f) < 0 ||
         upload_path(&path, data_dir, str_make(fresh, sizeof(fresh)), f) < 0)
         return -1;
-    if (mkdir(folder.text, 0700) < 0 && errno != EEXIST)
+    if (mkdir(folder.text, 0700) == 0) {
+        if (datafile_sync_dir(data_dir, f) < 0)
+            return -1;
+    } else if (errno != EEXIST) {
         return datafile_fail(f, errno, "make", folder.text);
+    }
     if (uploads_count(folder.text, now_us) >= BUILD_UPLOADS_MAX)
         return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many_uploads",
                            "%d uploads are under way; finish or drop one of them",
@@ -158,7 +162,15 @@ int build_upload_begin(const char *data_dir, int64_t now_us, char id[BUILD_UPLOA
     return 0;
 }
 
-/* Open and locked: nobody else writes to it meanwhile. */
+static bool is_still_named(const struct path *path, const struct stat *st)
+{
+    struct stat now;
+
+    return lstat(path->text, &now) == 0 && now.st_dev == st->st_dev && now.st_ino == st->st_ino;
+}
+
+/* Open and locked: nobody else writes to it meanwhile. Who had to wait for the lock may find that
+ * it has become a build, whose file nobody may touch. */
 static int upload_open(const struct path *path, int flags, int *out, struct stat *st,
                        struct fail *f)
 {
@@ -172,6 +184,10 @@ static int upload_open(const struct path *path, int flags, int *out, struct stat
         IGNORE(datafile_fail(f, errno, "lock", path->text));
         close(fd);
         return -1;
+    }
+    if (!is_still_named(path, st)) {
+        close(fd);
+        return no_such_upload(f);
     }
     *out = fd;
     return 0;
@@ -260,23 +276,15 @@ static int hash_file(int fd, const struct path *path, uint8_t out[SHA256_LEN], i
 }
 
 /* The upload is what it should be, and on the disk. */
-static int upload_check(const struct path *path, struct build *b, struct fail *f)
+static int upload_check(int fd, const struct path *path, struct build *b, struct fail *f)
 {
     uint8_t hash[SHA256_LEN] = {0};
     int64_t bytes = 0;
-    struct stat st = {0};
-    int fd = -1;
 
-    if (upload_open(path, O_RDONLY, &fd, &st, f) < 0)
+    if (hash_file(fd, path, hash, &bytes, f) < 0)
         return -1;
-
-    int result = hash_file(fd, path, hash, &bytes, f);
-
-    if (result == 0 && fsync(fd) < 0)
-        result = datafile_fail(f, errno, "sync", path->text);
-    close(fd);
-    if (result < 0)
-        return -1;
+    if (fsync(fd) < 0)
+        return datafile_fail(f, errno, "sync", path->text);
     if (bytes == 0)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "empty_build", "the build is empty");
     if (memcmp(hash, b->sha256, sizeof(hash)) != 0)
@@ -292,31 +300,37 @@ struct change {
     bool named; /* by another row */
 };
 
-/* Whether a row names the file, other than the one that is meant itself. */
-static int look_for_hash(struct store_tx *tx, struct change *c, struct fail *f)
+/* The row of the same version and platform; NULL: none. */
+static const struct build *find_row(const struct build *all, size_t count, const struct build *b)
 {
-    struct build *all;
-    size_t count;
-
-    c->named = false;
-    if (build_list(tx, &all, &count, f) < 0)
-        return -1;
     for (size_t i = 0; i < count; i++) {
-        bool same =
-            str_eq(all[i].version, c->build.version) && str_eq(all[i].platform, c->build.platform);
-
-        if (!same && memcmp(all[i].sha256, c->build.sha256, SHA256_LEN) == 0)
-            c->named = true;
+        if (str_eq(all[i].version, b->version) && str_eq(all[i].platform, b->platform))
+            return &all[i];
     }
-    return 0;
+    return NULL;
+}
+
+/* Who adds it again wants its file back, or did not hear that the first time went well. */
+static bool is_same(const struct build *x, const struct build *y)
+{
+    return memcmp(x->sha256, y->sha256, SHA256_LEN) == 0 &&
+           str_eq(x->from_version, y->from_version);
 }
 
 static int run_add(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct change *c = arg;
+    const struct build *row;
+    struct build *all;
+    size_t count;
 
-    if (look_for_hash(tx, c, f) < 0)
+    if (build_list(tx, &all, &count, f) < 0)
         return -1;
+    row = find_row(all, count, &c->build);
+    if (row && is_same(row, &c->build)) {
+        c->build = *row;
+        return 0;
+    }
     c->build.added_us = store_tx_now(tx);
     return build_add(tx, c->by, &c->build, f);
 }
@@ -324,6 +338,7 @@ static int run_add(struct store_tx *tx, void *arg, struct fail *f)
 /* Says what build_add() will say, before the file is touched. */
 static int check_new(struct store *s, struct arena *a, const struct build *b, struct fail *f)
 {
+    const struct build *row;
     struct store_tx *tx;
     struct build *all;
     size_t count;
@@ -336,12 +351,32 @@ static int check_new(struct store *s, struct arena *a, const struct build *b, st
     store_read_close(&tx);
     if (result < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(all[i].version, b->version) && str_eq(all[i].platform, b->platform))
-            return fail_reason(f, CODE_ALREADY_EXISTS, "build_exists",
-                               "there is a build of that version for that platform already");
-    }
+    row = find_row(all, count, b);
+    if (row && !is_same(row, b))
+        return fail_reason(f, CODE_ALREADY_EXISTS, "build_exists",
+                           "there is a build of that version for that platform already");
     return 0;
+}
+
+/* Under the folder's lock. A file of that hash that is there may be another row's: it stays where
+ * it is whatever becomes of ours, and only then our copy, which is known to be good, takes its
+ * place. */
+static int put_in_place(struct store *s, struct arena *a, const struct path *folder,
+                        const struct path *from, const struct path *to, struct change *c,
+                        struct fail *f)
+{
+    bool there = access(to->text, F_OK) == 0;
+
+    if (!there && rename(from->text, to->text) < 0)
+        return errno == ENOENT ? no_such_upload(f) : datafile_fail(f, errno, "name", to->text);
+    if (datafile_sync_dir(folder->text, f) == 0 && store_write(s, a, run_add, c, f) == 0) {
+        if (there && rename(from->text, to->text) < 0)
+            IGNORE(unlink(from->text));
+        return 0;
+    }
+    if (!there)
+        IGNORE(rename(to->text, from->text));
+    return -1;
 }
 
 int build_publish(struct store *s, struct arena *a, const struct caller *by, const char *data_dir,
@@ -349,42 +384,53 @@ int build_publish(struct store *s, struct arena *a, const struct caller *by, con
 {
     struct change c = {.by = by, .build = *b};
     struct path from = {0}, to = {0}, folder = {0};
-    int held = -1;
+    struct stat st = {0};
+    int fd = -1, held = -1;
 
     if (folder_path(&folder, data_dir, f) < 0 || upload_path(&from, data_dir, upload, f) < 0 ||
         build_path(&to, data_dir, b->sha256, f) < 0 || check_new(s, a, b, f) < 0 ||
-        upload_check(&from, &c.build, f) < 0 || folder_lock(data_dir, &held, f) < 0)
+        upload_open(&from, O_RDONLY, &fd, &st, f) < 0)
         return -1;
 
-    int result = 0;
+    int result = upload_check(fd, &from, &c.build, f);
 
-    if (rename(from.text, to.text) < 0) {
-        result = errno == ENOENT ? no_such_upload(f) : datafile_fail(f, errno, "name", to.text);
-    } else if (datafile_sync_dir(folder.text, f) < 0 || store_write(s, a, run_add, &c, f) < 0) {
-        result = -1;
-        if (!c.named)
-            IGNORE(rename(to.text, from.text));
+    if (result == 0)
+        result = folder_lock(data_dir, &held, f);
+    if (result == 0) {
+        result = put_in_place(s, a, &folder, &from, &to, &c, f);
+        close(held);
     }
-    close(held);
+    close(fd); /* until here nobody could write to what was hashed */
     if (result == 0)
         *b = c.build;
     return result;
 }
 
+/* Whether a row names the file, other than the one that is meant itself. */
+static bool is_named_elsewhere(const struct build *all, size_t count, const struct build *b)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool same = str_eq(all[i].version, b->version) && str_eq(all[i].platform, b->platform);
+
+        if (!same && memcmp(all[i].sha256, b->sha256, SHA256_LEN) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int run_remove(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct change *c = arg;
+    const struct build *row;
     struct build *all;
     size_t count;
 
     if (build_list(tx, &all, &count, f) < 0)
         return -1;
-    for (size_t i = 0; i < count; i++) {
-        if (str_eq(all[i].version, c->build.version) && str_eq(all[i].platform, c->build.platform))
-            memcpy(c->build.sha256, all[i].sha256, SHA256_LEN);
-    }
-    if (look_for_hash(tx, c, f) < 0)
-        return -1;
+    row = find_row(all, count, &c->build);
+    if (row)
+        memcpy(c->build.sha256, row->sha256, SHA256_LEN);
+    c->named = is_named_elsewhere(all, count, &c->build);
     return build_remove(tx, c->by, c->build.version, c->build.platform, f);
 }
 

@@ -3,10 +3,16 @@
  * or nothing, and what no row names goes. */
 #include "store/fixture.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/file.h>
+
 #include "base/id.h"
 #include "codec/sha256.h"
 #include "core/build.h"
 #include "core/event.h"
+#include "store/fault.h"
 
 static void refuses(struct fixture *x, int result, enum code code, const char *reason)
 {
@@ -166,6 +172,128 @@ static void a_version_comes_once_for_a_platform(void **state)
     assert_true(file_holds(x, STR("two")));
 }
 
+static void a_build_that_is_added_again_has_its_file_put_back(void **state)
+{
+    struct fixture *x = *state;
+    struct build again = wanted("1.0", "any", STR("one")), *all;
+    const char *path;
+    char hex[2 * SHA256_LEN];
+    FILE *file;
+
+    add(x, "1.0", "any", STR("one"));
+    hex_print(again.sha256, SHA256_LEN, hex);
+    path = fixture_path(
+        x, arena_cstr(x->arena, arena_printf(x->arena, "builds/%.*s", (int)sizeof(hex), hex)));
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(publish(x, upload(x, STR("one")), &again), 0);
+    assert_true(file_holds(x, STR("one")));
+    file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(publish(x, upload(x, STR("one")), &again), 0);
+    assert_true(file_holds(x, STR("one")));
+    assert_int_equal(files(x), 1);
+    assert_int_equal(list(x, &all), 1);
+    again.from_version = STR("0.9");
+    refuses(x, publish(x, upload(x, STR("one")), &again), CODE_ALREADY_EXISTS, "build_exists");
+}
+
+/* Whichever call of the database fails. */
+static void a_build_that_was_not_added_leaves_the_files_of_others(void **state)
+{
+    struct fault *fault = fault_new(&sqlite_driver);
+    struct fixture *x = fixture_new();
+    size_t k;
+
+    (void)state;
+    x->options.driver = fault_driver(fault);
+    assert_int_equal(fixture_open(x), 0);
+    assert_int_equal(fixture_write(x, fixture_first_tenant, &x->tenant), 0);
+    add(x, "1.0", "any", STR("same"));
+    for (k = 1; k < 1000; k++) {
+        struct str id = upload(x, STR("same")), other = upload(x, STR("other"));
+        struct build b = wanted("1.1", "any", STR("same"));
+        struct build c = wanted("1.2", "any", STR("other"));
+
+        fault_set(fault, k, SQL_CLASS_FULL);
+        if (publish(x, id, &b) == 0)
+            break;
+        assert_true(file_holds(x, STR("same")));
+        fault_set(fault, k, SQL_CLASS_FULL);
+        if (publish(x, other, &c) == 0)
+            break;
+        assert_false(file_holds(x, STR("other")));
+        assert_int_equal(build_upload_drop(x->dir, id, &x->fail), 0);
+        assert_int_equal(build_upload_drop(x->dir, other, &x->fail), 0);
+    }
+    assert_in_range(k, 5, 999);
+    fault_set(fault, 0, SQL_CLASS_FULL);
+    fixture_free(x);
+    fault_free(&fault);
+}
+
+/* A part that has opened the upload and waits for its turn. */
+struct late_part {
+    struct fixture *x;
+    struct str id;
+    struct fail fail;
+    int result;
+};
+
+static void *write_late(void *arg)
+{
+    struct late_part *p = arg;
+    int64_t size = 0;
+
+    p->result = build_upload_write(p->x->dir, p->id, 0, STR("evil"), &size, &p->fail);
+    return NULL;
+}
+
+static bool somebody_waits_for_a_lock(void)
+{
+    char line[256];
+    bool found = false;
+    FILE *locks = fopen("/proc/locks", "r");
+
+    if (!locks)
+        return true;
+    while (!found && fgets(line, sizeof(line), locks))
+        found = strstr(line, "-> FLOCK") != NULL;
+    assert_int_equal(fclose(locks), 0);
+    return found;
+}
+
+static void a_part_that_comes_too_late_does_not_change_the_build(void **state)
+{
+    struct fixture *x = *state;
+    struct late_part late = {.x = x, .id = upload(x, STR("good"))};
+    const char *from = fixture_path(
+        x, arena_cstr(x->arena, arena_printf(x->arena, "builds/upload-%.*s", STR_ARG(late.id))));
+    const char *to = fixture_path(x, "builds/built");
+    int fd = open(from, O_RDONLY | O_CLOEXEC);
+    pthread_t thread;
+    struct stat st;
+
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_late, &late), 0);
+    while (!somebody_waits_for_a_lock())
+        sched_yield();
+    assert_int_equal(rename(from, to), 0);
+    close(fd);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(late.result, -1);
+    assert_string_equal(late.fail.reason, "no_such_upload");
+    fd = open(to, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_size, 4);
+
+    char got[4];
+
+    assert_int_equal(read(fd, got, sizeof(got)), 4);
+    assert_memory_equal(got, "good", 4);
+    close(fd);
+}
+
 static void builds_are_listed_newest_first(void **state)
 {
     struct fixture *x = *state;
@@ -320,6 +448,9 @@ int main(void)
         FIXTURE_TEST(what_has_another_hash_is_no_build),
         FIXTURE_TEST(an_empty_upload_is_no_build),
         FIXTURE_TEST(a_version_comes_once_for_a_platform),
+        FIXTURE_TEST(a_build_that_is_added_again_has_its_file_put_back),
+        cmocka_unit_test(a_build_that_was_not_added_leaves_the_files_of_others),
+        FIXTURE_TEST(a_part_that_comes_too_late_does_not_change_the_build),
         FIXTURE_TEST(builds_are_listed_newest_first),
         FIXTURE_TEST(a_file_goes_with_the_last_build_that_names_it),
         FIXTURE_TEST(without_a_catalogue_there_is_nothing_to_remove),

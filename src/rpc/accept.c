@@ -55,7 +55,7 @@ int accept_query(struct flight *fl)
     return 0;
 }
 
-/* An operator may act for another tenant. Plain routes have ways of their own to name one. */
+/* An operator may act for another tenant. Other plain routes have ways of their own to name one. */
 static MUST_CHECK int caller_change_tenant(struct flight *fl, struct caller *caller)
 {
     struct rpc_host *host = fl->d->host;
@@ -63,9 +63,9 @@ static MUST_CHECK int caller_change_tenant(struct flight *fl, struct caller *cal
 
     if (!tenant.p || !host->ops->act_for)
         return 0;
-    if (!fl->info->route->rpc)
+    if (!fl->info->route->rpc && (fl->info->dialect->flags & DIALECT_ACTS_FOR) == 0)
         return fail_reason(&fl->fail, CODE_INVALID_ARGUMENT, "bad_tenant",
-                           "muster-tenant goes with RPC methods only");
+                           "muster-tenant does not go with this path");
     return host->ops->act_for(host, tenant, fl->call.arena, caller, &fl->fail);
 }
 

@@ -45,8 +45,9 @@ struct rpc_host_ops {
                         struct caller *out, struct fail *f);
 
     /* Optional. Loop thread, memory only: an operator asks to act for the tenant that his request's
-     * field "muster-tenant" names, of an RPC method. Changes *caller, or -1 with
-     * CODE_PERMISSION_DENIED or CODE_INVALID_ARGUMENT. Without it the field means nothing. */
+     * field "muster-tenant" names, of an RPC method or where DIALECT_ACTS_FOR is. Changes *caller,
+     * or -1 with CODE_PERMISSION_DENIED or CODE_INVALID_ARGUMENT. Without it the field means
+     * nothing. */
     int (*act_for)(struct rpc_host *host, struct str tenant, struct arena *a, struct caller *caller,
                    struct fail *f);
 

@@ -116,6 +116,9 @@ struct dialect {
  * 401. Otherwise it is CODE_PERMISSION_DENIED, 403. */
 #define DIALECT_SCOPE_IS_401 (1u << 0)
 
+/* An operator may act for the tenant that the field "muster-tenant" names, as with RPC methods. */
+#define DIALECT_ACTS_FOR (1u << 1)
+
 #define PATH_COLLAPSE_SLASHES   (1u << 0)
 #define PATH_IGNORE_FINAL_SLASH (1u << 1)
 #define PATH_QUERY_IS_BYTES     (1u << 2) /* query values may decode to NUL or no UTF-8 */

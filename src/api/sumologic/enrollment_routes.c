@@ -23,6 +23,7 @@ const struct dialect sumo_enrollment_dialect = {
     .path_flags = PATH_COLLAPSE_SLASHES | PATH_IGNORE_FINAL_SLASH | PATH_LITERALS_HIDE,
     .error = error_list,
     .realm = "Sumo Logic",
+    .flags = DIALECT_ACTS_FOR,
 };
 
 /* Registration is open so that its handler sees what fails; heartbeats need no worker, and

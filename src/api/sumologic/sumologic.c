@@ -26,6 +26,7 @@ static const struct dialect management_dialect = {
     .path_flags = TIDY,
     .error = error_flat,
     .realm = REALM,
+    .flags = DIALECT_ACTS_FOR,
 };
 
 /* Ids are any text here, so that what is no number is a collector that does not exist. */

@@ -2,6 +2,8 @@
 """`muster collectors` and `muster sources` against a running server, by its data directory and by
 its address, with every way to be refused."""
 import json
+import re
+from unittest.mock import ANY as anything
 
 import pytest
 
@@ -10,6 +12,8 @@ from test_cli import table
 
 OK, FAILURE, USAGE = 0, 1, 2
 UNREACHABLE, DENIED, NOT_FOUND, CONFLICT, REFUSED = range(10, 15)
+
+TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 HTTP_SOURCE = {"sourceType": "HTTP", "name": "in", "category": "prod/in"}
 
@@ -89,8 +93,8 @@ def test_a_number_is_tried_before_a_name(muster, collector):
     (["delete", "nobody"], NOT_FOUND, "no collector"),
     (["create", "x" * 129], REFUSED, "128"),
     (["create", "x", "--field", "novalue"], USAGE, "KEY=VALUE"),
-    (["list", "--filter", "asleep"], REFUSED, "filter"),
-    (["list", "--filter", "a&b"], USAGE, "--filter"),
+    (["list", "--filter", "asleep"], USAGE, "installed, hosted, alive or dead"),
+    (["list", "--filter", "hosted&limit=1"], USAGE, "--filter"),
     (["offline", "--days", "0"], USAGE, "--days"),
     (["create"], USAGE, "usage"),
 ], ids=["get", "get nothing", "delete", "long name", "no field", "no filter", "odd filter", "no days",
@@ -103,7 +107,44 @@ def test_what_cannot_be_is_refused(muster, arguments, code, word):
 
 def test_a_name_is_given_once(muster, collector):
     done = muster("collectors", "create", collector["name"])
-    assert done.returncode == REFUSED and "same name" in done.stderr
+    assert done.returncode == CONFLICT and "same name" in done.stderr
+
+
+def test_what_is_a_number_and_a_name_is_not_guessed(muster, collector):
+    """Nobody wants the other one to be deleted."""
+    number = str(collector["id"])
+    twin = as_json(muster("collectors", "create", number, "--output", "json", check=OK))
+    for command in ("get", "update", "delete"):
+        done = muster("collectors", command, number)
+        assert done.returncode == USAGE
+        assert collector["name"] in done.stderr and str(twin["id"]) in done.stderr, done.stderr
+    assert as_json(muster("collectors", "get", str(twin["id"]), "--output", "json")) == {
+        **twin, "lastSeenAlive": anything}
+    muster("collectors", "delete", str(twin["id"]), check=OK)
+    muster("collectors", "get", number, check=OK)
+
+
+def test_a_collector_named_by_its_own_number_is_itself(muster):
+    made = as_json(muster("collectors", "create", f"n {muster.way}", "--output", "json", check=OK))
+    number = str(made["id"])
+    muster("collectors", "update", number, "--name", number, check=OK)
+    muster("collectors", "delete", number, check=OK)
+
+
+@pytest.mark.parametrize("name", ["env/prod/web", "a b", "50%", "%2F", "what?", "a#b", "caf\u00e9",
+                                  "..", "a.b/", "/", "x//y"])
+def test_any_name_will_do(muster, name):
+    made = as_json(muster("collectors", "create", name, "--output", "json", check=OK))
+    got = as_json(muster("collectors", "get", name, "--output", "json", check=OK))
+    assert (got["id"], got["name"]) == (made["id"], name)
+    muster("collectors", "delete", name, check=OK)
+
+
+def test_tables_tell_times_as_times(muster, collector):
+    rows = {row["NAME"]: row for row in table(muster("collectors", "list", check=OK).stdout)}
+    assert TIME.fullmatch(rows[collector["name"]]["LAST SEEN"])
+    shown = muster("collectors", "get", str(collector["id"]), check=OK).stdout
+    assert TIME.search(next(line for line in shown.splitlines() if "lastSeenAlive" in line))
 
 
 def test_collectors_that_are_silent_are_listed_and_deleted(muster):
@@ -127,6 +168,52 @@ def test_a_source_is_created_written_and_deleted(muster, server, collector):
     muster("sources", "delete", which, "in", check=OK)
     assert muster("sources", "get", which, "in").returncode == NOT_FOUND
     assert muster("sources", "delete", which, "in").returncode == NOT_FOUND
+
+
+def test_a_source_says_where_it_takes_data(muster, server, collector):
+    """Also when the command came through the socket, which is no place to send data to."""
+    done = muster("sources", "apply", str(collector["id"]), "-f",
+                  source_file(server, "http", HTTP_SOURCE), check=OK)
+    url = as_json(muster("sources", "get", str(collector["id"]), "in", check=OK))["url"]
+    assert url.startswith(server.url().rstrip("/") + "/receiver/v1/http/")
+    assert done.stdout == f"source in is created; it takes data at {url}\n"
+    listed = ["sources", "list", str(collector["id"])]
+    assert table(muster(*listed, check=OK).stdout)[0]["LAST DATA"] == "-"
+    assert server.request("POST", url[len(server.url().rstrip("/")):], b"hello").status == 200
+    assert TIME.fullmatch(table(muster(*listed, check=OK).stdout)[0]["LAST DATA"])
+
+
+@pytest.mark.parametrize("flags, begin", [
+    (["--insecure"], "http://localhost:"), (["--sumologic-public-url", "https://m.example"],
+                                            "https://m.example/")], ids=["any", "told"])
+def test_an_address_that_stands_for_all_is_not_told(tmp_path, flags, begin):
+    listen = "0.0.0.0:0" if flags == ["--insecure"] else "127.0.0.1:0"
+    with Server(tmp_path, *flags, listen=(listen,)) as server:
+        here = ["--data", server.data]
+        run("collectors", "create", "c", *here, check=OK)
+        path = source_file(server, "http", HTTP_SOURCE)
+        told = run("sources", "apply", "c", "-f", path, *here, check=OK).stdout
+        assert f" takes data at {begin}" in told, told
+
+
+def test_one_command_lists_all_collectors_with_their_sources(muster, server, collector):
+    muster("sources", "apply", str(collector["id"]), "-f",
+           source_file(server, "http", HTTP_SOURCE), check=OK)
+    empty = as_json(muster("collectors", "create", f"none {muster.way}", "--output", "json"))
+    told = {c["name"]: [s["name"] for s in c["sources"]]
+            for c in as_json(muster("sources", "list", "--output", "json", check=OK))["collectors"]}
+    assert told[collector["name"]] == ["in"] and told[empty["name"]] == []
+    rows = table(muster("sources", "list", check=OK).stdout)
+    assert [(r["COLLECTOR"], r["NAME"]) for r in rows] == [(collector["name"], "in")]
+    muster("collectors", "delete", empty["name"], check=OK)
+
+
+def test_what_is_refused_names_its_source(muster, server, collector):
+    many = {"sources": [HTTP_SOURCE, {**HTTP_SOURCE, "name": "bad one", "encoding": 7}]}
+    done = muster("sources", "apply", str(collector["id"]), "-f",
+                  source_file(server, "many", many))
+    assert done.returncode == REFUSED and "source in is created" in done.stdout
+    assert done.stderr.startswith("muster sources apply: source bad one: "), done.stderr
 
 
 def test_what_is_exported_can_be_applied_elsewhere(muster, server, collector):
@@ -169,3 +256,45 @@ def test_a_viewer_sees_and_does_not_touch(server, collector):
     assert run("collectors", "list", *where).returncode == OK
     assert run("collectors", "create", "mine", *where).returncode == DENIED
     assert run("collectors", "delete", str(collector["id"]), *where).returncode == DENIED
+
+
+def test_an_operator_works_for_another_tenant(muster, server):
+    name = f"far-{muster.way}"
+    muster("tenant", "create", name, check=OK)
+    key = as_json(muster("key", "create", "--tenant", name, "--role", "admin", "--output", "json",
+                         check=OK))["token"]
+    there = ["--tenant", name]
+    muster("collectors", "create", "web", *there, check=OK)
+    muster("sources", "apply", "web", "-f", source_file(server, "http", HTTP_SOURCE), *there,
+           check=OK)
+    muster("token", "create", "fleet", *there, check=OK)
+    assert muster("collectors", "get", "web").returncode == NOT_FOUND
+    assert muster("token", "show", "fleet").returncode == NOT_FOUND
+
+    theirs = ["--server", server.url(), "--key", key]
+    assert [r["NAME"] for r in table(run("sources", "list", "web", *theirs, check=OK).stdout)] == [
+        "in"]
+    assert [r["NAME"] for r in table(run("token", "list", *theirs, check=OK).stdout)] == ["fleet"]
+    run("collectors", "list", "--tenant", "default", *theirs, check=DENIED)
+    answer = server.request("GET", "/api/v1/collectors", token=key, headers=["Muster-Tenant: 1"])
+    assert answer.status == 403
+    muster("collectors", "list", "--tenant", "nowhere", check=NOT_FOUND)
+    muster("tenant", "delete", name, check=OK)
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/api/v1/collectors", {"collector": {"collectorType": "Hosted", "name": "c"}}),
+    ("/api/v1/tokens", {"name": "t"}),
+], ids=["collector", "token"])
+def test_a_tenant_that_is_none_takes_nothing(server, path, body):
+    answer = server.request("POST", path, body, headers=["Muster-Tenant: 999999"])
+    assert answer.status in (403, 404), answer
+
+
+def test_whoever_asks_too_often_is_told_when_to_come_back(tmp_path):
+    with Server(tmp_path, "--rate-sumologic-key-per-minute", "1") as server:
+        where = ["--server", server.url(), "--key", server.token()]
+        run("collectors", "list", *where, check=OK)
+        done = run("collectors", "list", *where, check=FAILURE)
+        assert re.search(r"\(try again in \d+ s\)$", done.stderr.strip()), done.stderr
+        run("collectors", "list", "--data", server.data, check=OK)

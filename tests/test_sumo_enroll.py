@@ -561,8 +561,11 @@ def muster(request, server):
 def test_the_command_makes_a_token_that_registers(muster, server):
     made = json.loads(muster("create", "laptops", "--description", "d", "--output", "json"))
     assert (made["name"], made["description"], made["status"]) == ("laptops", "d", "Active")
-    shown = muster("show", "laptops")
-    assert made["encodedTokenAndUrl"] in shown and "laptops" in shown
+    shown = dict(line.split(None, 1) for line in muster("show", "laptops").splitlines())
+    assert shown["installation_token"] == made["encodedTokenAndUrl"]
+    assert (shown["token"], shown["name"], shown["created_by"].strip() in ("-", made["createdBy"])) \
+        == (made["token"], "laptops", True)
+    assert decoded(made["encodedTokenAndUrl"]) == made["token"] + server.url().rstrip("/")
     sumo = Sumo(server, "default", server.token())
     assert sumo.register("x", made["encodedTokenAndUrl"]).beat() == 204
     sumo.hang_up()
@@ -596,7 +599,9 @@ def test_the_command_writes_another_url_into_a_token(muster):
 
 def test_the_command_says_what_is_wrong(muster):
     muster("create", "a")
-    muster("create", "a", check=14)
+    muster("create", "a", check=13)
+    muster("create", "b", "--url", "muster.lan", check=2)
+    muster("show", "a", "--url", "", check=2)
     muster("create", check=2)
     muster("create", "", check=2)
     muster("show", check=2)

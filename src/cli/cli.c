@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/nearest.h"
 
@@ -247,6 +248,13 @@ static bool is_help(const char *arg)
     return strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0 || strcmp(arg, "help") == 0;
 }
 
+static enum exit_code run_one(struct cli *cli, const struct cli_command *command, int argc,
+                              char *const *argv)
+{
+    return command->ask ? ask_run(cli, command, argc, argv)
+                        : command->run(cli, command, argc, argv);
+}
+
 static enum exit_code run_group(struct cli *cli, const struct cli_command *group, int argc,
                                 char *const *argv)
 {
@@ -276,7 +284,7 @@ static enum exit_code run_group(struct cli *cli, const struct cli_command *group
         return refuse_unknown(cli, &all, argv[0]);
     cli->name =
         arena_cstr(cli->arena, arena_printf(cli->arena, "%s %s", group->name, command->name));
-    return command->run(cli, command, argc - 1, argv + 1);
+    return run_one(cli, command, argc - 1, argv + 1);
 }
 
 enum exit_code cli_main(struct cli *cli, const struct cli_command *more, size_t more_count,
@@ -319,5 +327,5 @@ enum exit_code cli_main(struct cli *cli, const struct cli_command *more, size_t 
     if (command->children)
         return run_group(cli, command, argc - 1, argv + 1);
     cli->name = command->name;
-    return command->run(cli, command, argc - 1, argv + 1);
+    return run_one(cli, command, argc - 1, argv + 1);
 }

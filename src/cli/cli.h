@@ -17,6 +17,7 @@
 
 struct cli;
 struct cli_command;
+struct ask_form;
 
 /* What a check of a data file found; lines live in the arena. */
 struct cli_findings {
@@ -45,9 +46,10 @@ struct cli_command {
     const char *usage; /* what follows the name: "FILE [flags]" */
     const char *text;  /* one sentence */
 
-    /* One of the two. */
+    /* One of the three. */
     enum exit_code (*run)(struct cli *cli, const struct cli_command *self, int argc,
                           char *const *argv);
+    const struct ask_form *ask; /* ask.h */
     const struct cli_command *children;
     size_t child_count;
 };

@@ -198,6 +198,7 @@ void client_prepare(struct client *c, struct str path, struct sink *sink, char *
 
     curl_easy_reset(h);
     curl_easy_setopt(h, CURLOPT_URL, arena_cstr(c->cli->arena, url));
+    curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L); /* a name may be ".." */
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
@@ -257,6 +258,26 @@ enum exit_code client_failed(struct client *c, CURLcode result, const char *erro
     }
 }
 
+/* Collector Management says of a name that is taken that the request is bad. */
+static enum exit_code refusal_code(long status, struct str code)
+{
+    return str_ends_with(code, STR(".duplicate")) ? EXIT_CODE_CONFLICT : client_status_code(status);
+}
+
+/* " (try again in 6 s)" when the server tells. */
+static const char *when_again(struct client *c, long status)
+{
+    struct curl_header *field;
+    uint64_t seconds = 0;
+
+    if ((status != 429 && status != 503) ||
+        curl_easy_header(c->curl, "Retry-After", 0, CURLH_HEADER, -1, &field) != CURLHE_OK ||
+        str_to_u64(str_of(field->value), &seconds) < 0)
+        return "";
+    return arena_cstr(c->cli->arena, arena_printf(c->cli->arena, " (try again in %llu s)",
+                                                  (unsigned long long)seconds));
+}
+
 /* {"error":{"message":...,"field":...,"request_id":...}}, {"code":...,"message":...} of Connect and
  * others, {"errors":[{"code":...,"message":...}]}, or anything else. */
 enum exit_code client_refused(struct client *c, long status, struct str body)
@@ -279,9 +300,11 @@ enum exit_code client_refused(struct client *c, long status, struct str body)
                         c->socket ? c->socket : c->base, status);
     IGNORE(json_get_str(error, "field", &field, &f));
     IGNORE(json_get_str(error, "request_id", &request, &f));
-    return cli_fail(cli, client_status_code(status), "%.*s%s%.*s%s%s%.*s%s", STR_ARG(message),
+    IGNORE(json_get_str(error, "code", &code, &f));
+    return cli_fail(cli, refusal_code(status, code), "%.*s%s%.*s%s%s%s%.*s%s", STR_ARG(message),
                     field.len ? " (" : "", STR_ARG(field), field.len ? ")" : "",
-                    request.len ? " [request " : "", STR_ARG(request), request.len ? "]" : "");
+                    when_again(c, status), request.len ? " [request " : "", STR_ARG(request),
+                    request.len ? "]" : "");
 }
 
 struct curl_slist *client_headers(const struct client *c, struct str body, const char *type)

@@ -10,9 +10,18 @@ static const struct output_column columns[] = {
     {"NAME", "name"},
     {"TYPE", "collectorType"},
     {"ALIVE", "alive"},
+    {"LAST SEEN", "lastSeenAlive"},
     {"HOST", "hostName"},
     {"VERSION", "collectorVersion"},
     {"CATEGORY", "category"},
+};
+
+static const struct args_flag plain_flags[] = {TENANT_FLAG, OUTPUT_FLAG};
+
+static const struct args_flag list_flags[] = {
+    {"filter", ARGS_VALUE, "KIND", "Only those that are installed, hosted, alive or dead."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
 };
 
 /* Flags that say what a collector is to have. */
@@ -22,8 +31,22 @@ static const struct output_column columns[] = {
         {"host-name", ARGS_VALUE, "TEXT", "The host's name."},                                     \
         {"time-zone", ARGS_VALUE, "NAME", "Such as Europe/Berlin."},                               \
     {                                                                                              \
-        "field", ARGS_LIST, "KEY=VALUE", "A field; an empty value takes it away. May be repeated." \
+        "field", ARGS_LIST, "KEY=VALUE", "A field; an empty value takes it away."                  \
     }
+
+static const struct args_flag create_flags[] = {WORD_FLAGS, TENANT_FLAG, OUTPUT_FLAG};
+
+static const struct args_flag update_flags[] = {
+    {"name", ARGS_VALUE, "NAME", "The new name."}, WORD_FLAGS, TENANT_FLAG, OUTPUT_FLAG};
+
+static const struct args_flag delete_flags[] = {TENANT_FLAG};
+
+static const struct args_flag offline_flags[] = {
+    {"days", ARGS_VALUE, "N", "Silent for at least so many days; 100 when not given."},
+    {"delete", ARGS_SWITCH, NULL, "Deletes them; without it they are listed."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
 
 static const struct {
     const char *flag;
@@ -77,23 +100,30 @@ static bool put_flags(struct cli *cli, const struct args *args, struct json_valu
     return true;
 }
 
-static enum exit_code print_list(struct cli *cli, bool json, struct json_value *list)
+static enum exit_code print_list(const struct ask *ask, struct json_value *list)
 {
+    struct cli *cli = ask->cli;
     struct json_value *out = json_new_object(cli->arena);
 
-    if (!json)
+    if (!ask->json) {
+        for (struct json_value *one = list->first; one; one = one->next)
+            managed_show_time(cli, one, "lastSeenAlive");
         return output_table(cli, columns, COUNTOF(columns), list);
+    }
     json_set(out, STR("collectors"), list);
     return output_json(cli, out);
 }
 
 /* Its fields have lines of their own; links are for programs. */
-static enum exit_code print_one(struct cli *cli, bool json, const struct json_value *members)
+static enum exit_code print_one(const struct ask *ask, struct json_value *members)
 {
+    struct cli *cli = ask->cli;
     struct json_value *row = json_new_object(cli->arena);
 
-    if (json || !members)
-        return output_json(cli, members ? members : row);
+    if (ask->json)
+        return output_json(cli, members);
+    managed_show_time(cli, members, "lastSeenAlive");
+    managed_show_time(cli, members, "cutoffTimestamp");
     json_foreach (member, members) {
         struct str key = member->key;
 
@@ -110,236 +140,135 @@ static enum exit_code print_one(struct cli *cli, bool json, const struct json_va
     return output_members(cli, row);
 }
 
-/* ---- list ---- */
-
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static enum exit_code run_list(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"filter", ARGS_VALUE, "KIND", "Only those that are installed, hosted, alive or dead."},
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    static const char *const kinds[] = {"installed", "hosted", "alive", "dead"};
+    struct cli *cli = ask->cli;
     struct json_value *list = json_new_array(cli->arena);
     struct str path = STR(MANAGED_ROOT);
-    bool json;
+    const char *filter = args_find(&ask->args, "filter");
 
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
+    for (size_t i = 0; filter && i < COUNTOF(kinds); i++)
+        if (str_eq_nocase(str_of(filter), str_of(kinds[i])))
+            path = arena_printf(cli->arena, MANAGED_ROOT "?filter=%s", kinds[i]);
+    if (filter && str_eq(path, STR(MANAGED_ROOT)))
+        return cli_fail(cli, EXIT_CODE_USAGE,
+                        "--filter is installed, hosted, alive or dead, not \"%.64s\"", filter);
 
-    const char *filter = args_find(&args, "filter");
+    enum exit_code code = ask_open(ask);
 
-    if (filter && !str_is_within(str_of(filter), 'A', 'z'))
-        return cli_fail(cli, EXIT_CODE_USAGE, "--filter is installed, hosted, alive or dead");
-    if (filter)
-        path = arena_printf(cli->arena, MANAGED_ROOT "?filter=%s", filter);
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = managed_list(cli, client, path, "collectors", list);
-    client_free(&client);
-    return code == EXIT_CODE_OK ? print_list(cli, json, list) : code;
+    if (code == EXIT_CODE_OK)
+        code = managed_list(cli, ask->client, path, "collectors", list);
+    return code == EXIT_CODE_OK ? print_list(ask, list) : code;
 }
 
-/* ---- get ---- */
-
-static enum exit_code run_get(struct cli *cli, const struct cli_command *self, int argc,
-                              char *const *argv)
+static enum exit_code run_get(struct ask *ask)
 {
-    static const struct args_flag own[] = {OUTPUT_FLAG};
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
     struct managed one = {0};
-    bool json;
+    enum exit_code code = managed_open(ask, &one);
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-
-    struct client *client = managed_open(cli, &args, &one, &code);
-
-    if (!client)
-        return code;
-    client_free(&client);
-    return print_one(cli, json, one.members);
+    return code == EXIT_CODE_OK ? print_one(ask, one.members) : code;
 }
 
-/* ---- create ---- */
-
-static enum exit_code run_create(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static enum exit_code run_create(struct ask *ask)
 {
-    static const struct args_flag own[] = {WORD_FLAGS, OUTPUT_FLAG};
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    struct cli *cli = ask->cli;
     struct json_value *members = json_new_object(cli->arena), *answer = NULL, *made = NULL;
-    bool json;
+    enum exit_code code;
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
     json_set(members, STR("collectorType"), json_new_str(cli->arena, STR("Hosted")));
-    json_set(members, STR("name"), json_new_str(cli->arena, str_of(args.operands[0])));
-    if (!put_flags(cli, &args, members, &code))
+    json_set(members, STR("name"), json_new_str(cli->arena, str_of(ask->args.operands[0])));
+    if (!put_flags(cli, &ask->args, members, &code))
         return code;
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_call(client, "POST", STR(MANAGED_ROOT), managed_body(cli, "collector", members),
-                       &answer);
-    client_free(&client);
+    code = ask_open(ask);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "POST", STR(MANAGED_ROOT),
+                           managed_body(cli, "collector", members), &answer);
     if (code == EXIT_CODE_OK)
         code = managed_inner(cli, answer, "collector", &made);
-    return code == EXIT_CODE_OK ? print_one(cli, json, made) : code;
+    return code == EXIT_CODE_OK ? print_one(ask, made) : code;
 }
 
-/* ---- update ---- */
-
-static enum exit_code update(struct cli *cli, struct client *client, const struct args *args,
-                             struct json_value **now)
+static enum exit_code run_update(struct ask *ask)
 {
+    struct cli *cli = ask->cli;
+    const char *name = args_find(&ask->args, "name");
+    struct json_value *now = NULL;
     struct managed one = {0};
-    enum exit_code code = managed_collector(cli, client, args->operands[0], &one);
-    const char *name = args_find(args, "name");
+    enum exit_code code = managed_open(ask, &one);
 
-    if (code != EXIT_CODE_OK || !put_flags(cli, args, one.members, &code))
+    if (code != EXIT_CODE_OK || !put_flags(cli, &ask->args, one.members, &code))
         return code;
     if (name)
         json_set(one.members, STR("name"), json_new_str(cli->arena, str_of(name)));
-    return managed_replace(cli, client, &one, "collector", now);
+    code = managed_replace(cli, ask->client, &one, "collector", &now);
+    return code == EXIT_CODE_OK ? print_one(ask, now) : code;
 }
 
-static enum exit_code run_update(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static enum exit_code run_delete(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"name", ARGS_VALUE, "NAME", "The new name."}, WORD_FLAGS, OUTPUT_FLAG};
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
-    struct json_value *now = NULL;
-    bool json;
+    struct cli *cli = ask->cli;
+    enum exit_code code = ask_open(ask);
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = update(cli, client, &args, &now);
-    client_free(&client);
-    return code == EXIT_CODE_OK ? print_one(cli, json, now) : code;
-}
-
-/* ---- delete ---- */
-
-static enum exit_code run_delete(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
-{
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, NULL, 0, &count);
-
-    if (!cli_args(cli, self, flags, count, 1, 1000, argc, argv, &args, &code))
-        return code;
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    for (size_t i = 0; i < args.operand_count && code == EXIT_CODE_OK; i++) {
-        struct managed one = {0};
+    for (size_t i = 0; i < ask->args.operand_count && code == EXIT_CODE_OK; i++) {
+        const char *which = ask->args.operands[i];
         struct json_value *answer = NULL;
+        struct managed one = {0};
 
-        code = managed_collector(cli, client, args.operands[i], &one);
+        code = managed_collector(cli, ask->client, which, &one);
         if (code == EXIT_CODE_OK)
-            code = client_call(client, "DELETE", one.path, STR(""), &answer);
+            code = client_call(ask->client, "DELETE", one.path, STR(""), &answer);
         if (code == EXIT_CODE_OK)
-            code = fleet_print_text(
-                cli, arena_printf(cli->arena, "collector %s is deleted", args.operands[i]));
+            code =
+                fleet_print_text(cli, arena_printf(cli->arena, "collector %s is deleted", which));
     }
-    client_free(&client);
     return code;
 }
 
-/* ---- offline ---- */
-
-static enum exit_code run_offline(struct cli *cli, const struct cli_command *self, int argc,
-                                  char *const *argv)
+static enum exit_code run_offline(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"days", ARGS_VALUE, "N", "Silent for at least so many days; 100 when not given."},
-        {"delete", ARGS_SWITCH, NULL, "Deletes them; without it they are listed."},
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    struct cli *cli = ask->cli;
     struct json_value *list = json_new_array(cli->arena), *answer = NULL;
+    const char *text = args_find(&ask->args, "days");
     uint64_t days = 100;
-    bool json;
-
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-
-    const char *text = args_find(&args, "days");
 
     if (text && (str_to_u64(str_of(text), &days) < 0 || days < 1 || days > 100000))
         return cli_fail(cli, EXIT_CODE_USAGE, "--days is a number from 1 on, not \"%.64s\"", text);
 
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-
     struct str path = arena_printf(cli->arena, MANAGED_ROOT "/offline?aliveBeforeDays=%llu",
                                    (unsigned long long)days);
+    enum exit_code code = ask_open(ask);
 
-    code = managed_list(cli, client, path, "collectors", list);
-    if (code == EXIT_CODE_OK && args_is_on(&args, "delete"))
-        code = client_call(client, "DELETE", path, STR(""), &answer);
-    client_free(&client);
-    return code == EXIT_CODE_OK ? print_list(cli, json, list) : code;
+    if (code == EXIT_CODE_OK)
+        code = managed_list(cli, ask->client, path, "collectors", list);
+    if (code == EXIT_CODE_OK && args_is_on(&ask->args, "delete"))
+        code = client_call(ask->client, "DELETE", path, STR(""), &answer);
+    return code == EXIT_CODE_OK ? print_list(ask, list) : code;
 }
 
 const struct cli_command collector_commands[COLLECTOR_COMMAND_COUNT] = {
     {.name = "list",
      .usage = "[flags]",
      .text = "Lists collectors, installed and hosted, by number.",
-     .run = run_list},
-    {.name = "get", .usage = "NAME|ID [flags]", .text = "Shows one collector.", .run = run_get},
+     .ask = ASK(run_list, list_flags, 0, 0)},
+    {.name = "get",
+     .usage = "NAME|ID [flags]",
+     .text = "Shows one collector.",
+     .ask = ASK(run_get, plain_flags, 1, 1)},
     {.name = "create",
      .usage = "NAME [flags]",
      .text = "Creates a hosted collector. Installed ones register themselves.",
-     .run = run_create},
+     .ask = ASK(run_create, create_flags, 1, 1)},
     {.name = "update",
      .usage = "NAME|ID [flags]",
      .text = "Changes what the flags say; the rest stays.",
-     .run = run_update},
+     .ask = ASK(run_update, update_flags, 1, 1)},
     {.name = "delete",
      .usage = "NAME|ID... [flags]",
      .text = "Deletes collectors with their sources.",
-     .run = run_delete},
+     .ask = ASK(run_delete, delete_flags, 1, 1000)},
     {.name = "offline",
      .usage = "[flags]",
      .text = "Lists installed collectors that have been silent for long, or deletes them.",
-     .run = run_offline},
+     .ask = ASK(run_offline, offline_flags, 0, 0)},
 };

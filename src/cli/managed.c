@@ -3,6 +3,7 @@
 
 #include "cli/fleet.h"
 #include "codec/json_writer.h"
+#include "codec/rfc3339.h"
 #include "codec/url.h"
 
 #define PAGE      1000
@@ -55,6 +56,29 @@ static struct str name_path(struct cli *cli, struct str name)
     return buf_str(&out);
 }
 
+/* What is a number may be a name too, of another collector: neither is meant for sure. */
+static enum exit_code by_number(struct cli *cli, struct client *c, const char *which,
+                                struct managed *out)
+{
+    struct managed named = {0};
+    enum exit_code code =
+        get(cli, c, arena_printf(cli->arena, MANAGED_ROOT "/%s", which), "collector", out);
+
+    if (code != EXIT_CODE_OK)
+        return code;
+    code = get(cli, c, name_path(cli, str_of(which)), "collector", &named);
+    if (code == EXIT_CODE_NOT_FOUND ||
+        (code == EXIT_CODE_OK && str_eq(managed_id(named.members), managed_id(out->members))))
+        return EXIT_CODE_OK;
+    if (code != EXIT_CODE_OK)
+        return code;
+    return cli_fail(cli, EXIT_CODE_USAGE,
+                    "%s is the number of the collector \"%.*s\" and the name of number %.*s; say "
+                    "which by its name or number",
+                    which, STR_ARG(fleet_text(out->members, "name")),
+                    STR_ARG(managed_id(named.members)));
+}
+
 enum exit_code managed_collector(struct cli *cli, struct client *c, const char *which,
                                  struct managed *out)
 {
@@ -64,7 +88,7 @@ enum exit_code managed_collector(struct cli *cli, struct client *c, const char *
     if (name.len == 0)
         return cli_fail(cli, EXIT_CODE_USAGE, "that is no collector's name");
     if (is_number(name))
-        code = get(cli, c, arena_printf(cli->arena, MANAGED_ROOT "/%s", which), "collector", out);
+        code = by_number(cli, c, which, out);
     if (code == EXIT_CODE_NOT_FOUND)
         code = get(cli, c, name_path(cli, name), "collector", out);
     if (code == EXIT_CODE_NOT_FOUND)
@@ -75,17 +99,13 @@ enum exit_code managed_collector(struct cli *cli, struct client *c, const char *
     return code;
 }
 
-struct client *managed_open(struct cli *cli, const struct args *args, struct managed *collector,
-                            enum exit_code *code)
+enum exit_code managed_open(struct ask *ask, struct managed *collector)
 {
-    struct client *client = client_new(cli, args, code);
+    enum exit_code code = ask_open(ask);
 
-    if (!client)
-        return NULL;
-    *code = managed_collector(cli, client, args->operands[0], collector);
-    if (*code != EXIT_CODE_OK)
-        client_free(&client);
-    return client;
+    if (code != EXIT_CODE_OK)
+        return code;
+    return managed_collector(ask->cli, ask->client, ask->args.operands[0], collector);
 }
 
 enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, const char *member,
@@ -163,4 +183,16 @@ enum exit_code managed_replace(struct cli *cli, struct client *c, const struct m
                                             managed_body(cli, kind, entity->members), &answer);
 
     return code == EXIT_CODE_OK ? managed_inner(cli, answer, kind, out) : code;
+}
+
+void managed_show_time(struct cli *cli, struct json_value *members, const char *member)
+{
+    struct json_value *v = json_find(members, str_of(member));
+    int64_t ms = 0, us = 0;
+
+    if (!v || v->kind != JSON_KIND_NUMBER || json_num_i64(v->text, &ms) < 0 ||
+        __builtin_mul_overflow(ms, 1000, &us))
+        return;
+    v->kind = JSON_KIND_STRING;
+    v->text = ms == 0 ? STR("") : rfc3339_us(cli->arena, us, RFC3339_MILLIS);
 }

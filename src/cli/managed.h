@@ -4,6 +4,7 @@
 #ifndef CLI_MANAGED_H
 #define CLI_MANAGED_H
 
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "codec/json.h"
 
@@ -16,13 +17,12 @@ struct managed {
     struct json_value *members;
 };
 
-/* A collector: its number, else its name. NOT_FOUND is printed. */
+/* A collector by its number or its name; refused when these are two. NOT_FOUND is printed. */
 enum exit_code managed_collector(struct cli *cli, struct client *c, const char *which,
                                  struct managed *out) MUST_CHECK;
 
-/* A client, and the collector that the first operand names. NULL: *code is how to end. */
-struct client *managed_open(struct cli *cli, const struct args *args, struct managed *collector,
-                            enum exit_code *code) MUST_CHECK;
+/* Opens the client and finds the collector that the first operand names. */
+enum exit_code managed_open(struct ask *ask, struct managed *collector) MUST_CHECK;
 
 /* A source of that collector, the same way. *found false when there is none, and nothing is printed
  * then. */
@@ -46,5 +46,8 @@ enum exit_code managed_inner(struct cli *cli, const struct json_value *answer, c
 
 /* The member "id" as text. */
 struct str managed_id(const struct json_value *members);
+
+/* For a table: a member that holds milliseconds becomes a time; nothing when it is absent or 0. */
+void managed_show_time(struct cli *cli, struct json_value *members, const char *member);
 
 #endif

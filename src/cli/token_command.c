@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster token create, list, show, activate, deactivate, delete: installation tokens, with which
  * collectors register themselves. */
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/fleet.h"
@@ -8,6 +9,7 @@
 
 #include "codec/base64.h"
 #include "codec/json_writer.h"
+#include "codec/url.h"
 
 #define ROOT      "/api/v1/tokens"
 #define BODY_MAX_ ((size_t)64 << 10)
@@ -16,13 +18,13 @@ static const struct output_column columns[] = {
     {"ID", "id"},
     {"NAME", "name"},
     {"STATUS", "status"},
-    {"VERSION", "version"},
     {"CREATED", "createdAt"},
+    {"BY", "createdBy"},
     {"MODIFIED", "modifiedAt"},
-    {"BY", "modifiedBy"},
     {"DESCRIPTION", "description"},
 };
 
+/* One token, under the names that its reader knows: the first is what a collector is given. */
 static const struct output_column shown[] = {
     {"installation_token", "encodedTokenAndUrl"},
     {"token", "token"},
@@ -40,34 +42,33 @@ static const struct output_column shown[] = {
 #define URL_FLAG                                                                                   \
     {                                                                                              \
         "url", ARGS_VALUE, "URL",                                                                  \
-            "What the installation token says of this server; sumologic.public_url, or the "       \
-            "address "                                                                             \
-            "that was asked, when not given. Collectors go by their own settings."                 \
+            "What the installation token says of this server; sumologic.public_url, or an "        \
+            "address of the server, when not given. Collectors go by their own settings."          \
     }
 
-/* The flags of a command that takes one token's name. */
-struct ask {
-    struct args args;
-    struct client *client;
-    bool json;
+static const struct args_flag create_flags[] = {
+    {"description", ARGS_VALUE, "TEXT", "What the token is for."},
+    {"inactive", ARGS_SWITCH, NULL, "Nobody can register with it until it is activated."},
+    URL_FLAG,
+    TENANT_FLAG,
+    OUTPUT_FLAG,
 };
 
-static bool begin(struct cli *cli, const struct cli_command *self, const struct args_flag *own,
-                  size_t own_count, size_t operands, int argc, char *const *argv, struct ask *out,
-                  enum exit_code *code)
-{
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, own_count, &count);
+static const struct args_flag show_flags[] = {URL_FLAG, TENANT_FLAG, OUTPUT_FLAG};
+static const struct args_flag plain_flags[] = {TENANT_FLAG, OUTPUT_FLAG};
 
-    if (!cli_args(cli, self, flags, count, operands, operands, argc, argv, &out->args, code) ||
-        !output_is_json(cli, &out->args, &out->json, code))
-        return false;
-    if (operands > 0 && out->args.operands[0][0] == '\0') {
-        *code = cli_fail(cli, EXIT_CODE_USAGE, "that is no token's name");
-        return false;
-    }
-    out->client = client_new(cli, &out->args, code);
-    return out->client != NULL;
+/* Opens the client when what was asked for makes sense: a name is one, and --url is a URL. */
+static enum exit_code begin(struct ask *ask)
+{
+    const char *url = args_find(&ask->args, "url");
+    struct url parsed;
+    struct fail f;
+
+    if (ask->args.operand_count > 0 && ask->args.operands[0][0] == '\0')
+        return cli_fail(ask->cli, EXIT_CODE_USAGE, "that is no token's name");
+    if (url && url_parse(ask->cli->arena, str_of(url), &parsed, &f) < 0)
+        return cli_fail(ask->cli, EXIT_CODE_USAGE, "--url: %s", f.message);
+    return ask_open(ask);
 }
 
 static enum exit_code load_all(struct cli *cli, struct client *client,
@@ -109,70 +110,65 @@ static struct str path_of(struct cli *cli, const struct json_value *token)
 }
 
 /* With --url the text is made anew. */
-static enum exit_code print_one(struct cli *cli, const struct ask *ask, struct json_value *token)
+static enum exit_code print_one(const struct ask *ask, struct json_value *token)
 {
+    struct cli *cli = ask->cli;
     const char *url = args_find(&ask->args, "url");
+    struct json_value *row = json_new_object(cli->arena);
 
-    if (token && url) {
+    if (!token || token->kind != JSON_KIND_OBJECT)
+        return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer is no installation token");
+    if (url) {
         struct str both =
             arena_printf(cli->arena, "%.*s%s", STR_ARG(fleet_text(token, "token")), url);
 
         json_set(token, STR("encodedTokenAndUrl"),
                  json_new_str(cli->arena, base64_encode(cli->arena, BASE64_STD, both)));
     }
-    return output_made(cli, ask->json, shown, COUNTOF(shown), token);
+    if (ask->json)
+        return output_json(cli, token);
+    for (size_t i = 0; i < COUNTOF(shown); i++)
+        json_set(row, str_of(shown[i].title),
+                 json_new_str(cli->arena, output_cell(cli->arena, token, shown[i].key)));
+    return output_members(cli, row);
 }
 
-static enum exit_code run_create(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static enum exit_code run_create(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"description", ARGS_VALUE, "TEXT", "What the token is for."},
-        {"inactive", ARGS_SWITCH, NULL, "Nobody can register with it until it is activated."},
-        URL_FLAG,
-        OUTPUT_FLAG,
-    };
+    struct cli *cli = ask->cli;
+    const char *description = args_find(&ask->args, "description");
     struct json_value *answer = NULL;
+    enum exit_code code = begin(ask);
     struct json_writer w;
-    struct ask ask = {0};
-    enum exit_code code;
     struct buf body;
 
-    if (!begin(cli, self, own, COUNTOF(own), 1, argc, argv, &ask, &code))
+    if (code != EXIT_CODE_OK)
         return code;
-
-    const char *description = args_find(&ask.args, "description");
-
     buf_init_arena(&body, cli->arena, BODY_MAX_);
     json_writer_init(&w, &body);
     json_obj_begin(&w);
     json_key_str(&w, STR("type"), STR("CollectorRegistration"));
-    json_key_str(&w, STR("name"), str_of(ask.args.operands[0]));
+    json_key_str(&w, STR("name"), str_of(ask->args.operands[0]));
     if (description)
         json_key_str(&w, STR("description"), str_of(description));
     json_key_str(&w, STR("status"),
-                 args_is_on(&ask.args, "inactive") ? STR("Inactive") : STR("Active"));
+                 args_is_on(&ask->args, "inactive") ? STR("Inactive") : STR("Active"));
     json_obj_end(&w);
-    code = client_call(ask.client, "POST", STR(ROOT), buf_str(&body), &answer);
-    client_free(&ask.client);
-    return code == EXIT_CODE_OK ? print_one(cli, &ask, answer) : code;
+    code = client_call(ask->client, "POST", STR(ROOT), buf_str(&body), &answer);
+    return code == EXIT_CODE_OK ? print_one(ask, answer) : code;
 }
 
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static enum exit_code run_list(struct ask *ask)
 {
-    static const struct args_flag own[] = {OUTPUT_FLAG};
+    struct cli *cli = ask->cli;
     const struct json_value *all = NULL;
-    struct ask ask = {0};
-    enum exit_code code;
+    enum exit_code code = begin(ask);
 
-    if (!begin(cli, self, own, COUNTOF(own), 0, argc, argv, &ask, &code))
-        return code;
-    code = load_all(cli, ask.client, &all);
-    client_free(&ask.client);
+    if (code == EXIT_CODE_OK)
+        code = load_all(cli, ask->client, &all);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask.json)
+    if (!ask->json)
         return output_table(cli, columns, COUNTOF(columns), all);
 
     struct json_value *root = json_new_object(cli->arena);
@@ -183,22 +179,17 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
     return output_json(cli, root);
 }
 
-static enum exit_code run_show(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static enum exit_code run_show(struct ask *ask)
 {
-    static const struct args_flag own[] = {URL_FLAG, OUTPUT_FLAG};
     const struct json_value *token = NULL;
     struct json_value *answer = NULL;
-    struct ask ask = {0};
-    enum exit_code code;
+    enum exit_code code = begin(ask);
 
-    if (!begin(cli, self, own, COUNTOF(own), 1, argc, argv, &ask, &code))
-        return code;
-    code = find(cli, ask.client, ask.args.operands[0], &token);
     if (code == EXIT_CODE_OK)
-        code = client_call(ask.client, "GET", path_of(cli, token), STR(""), &answer);
-    client_free(&ask.client);
-    return code == EXIT_CODE_OK ? print_one(cli, &ask, answer) : code;
+        code = find(ask->cli, ask->client, ask->args.operands[0], &token);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "GET", path_of(ask->cli, token), STR(""), &answer);
+    return code == EXIT_CODE_OK ? print_one(ask, answer) : code;
 }
 
 /* Counts only while the token is as it was found. */
@@ -229,84 +220,73 @@ static enum exit_code put_status(struct cli *cli, struct client *client, const c
     return client_call(client, "PUT", path_of(cli, token), buf_str(&body), answer);
 }
 
-static enum exit_code change_status(struct cli *cli, const struct cli_command *self, int argc,
-                                    char *const *argv, const char *status, const char *word)
+/* "installation token laptops is inactive", or what the server said. */
+static enum exit_code tell(const struct ask *ask, struct json_value *answer, const char *what)
 {
-    static const struct args_flag own[] = {OUTPUT_FLAG};
-    struct json_value *answer = NULL;
-    struct ask ask = {0};
-    enum exit_code code;
+    struct cli *cli = ask->cli;
 
-    if (!begin(cli, self, own, COUNTOF(own), 1, argc, argv, &ask, &code))
-        return code;
-    code = put_status(cli, ask.client, ask.args.operands[0], status, &answer);
-    client_free(&ask.client);
-    if (code != EXIT_CODE_OK)
-        return code;
-    if (ask.json)
+    if (ask->json)
         return output_json(cli, answer ? answer : json_new_object(cli->arena));
     return fleet_print_text(
-        cli, arena_printf(cli->arena, "installation token %s is %s", ask.args.operands[0], word));
+        cli, arena_printf(cli->arena, "installation token %s is %s", ask->args.operands[0], what));
 }
 
-static enum exit_code run_activate(struct cli *cli, const struct cli_command *self, int argc,
-                                   char *const *argv)
+static enum exit_code change_status(struct ask *ask, const char *status, const char *what)
 {
-    return change_status(cli, self, argc, argv, "Active", "active");
+    struct json_value *answer = NULL;
+    enum exit_code code = begin(ask);
+
+    if (code == EXIT_CODE_OK)
+        code = put_status(ask->cli, ask->client, ask->args.operands[0], status, &answer);
+    return code == EXIT_CODE_OK ? tell(ask, answer, what) : code;
 }
 
-static enum exit_code run_deactivate(struct cli *cli, const struct cli_command *self, int argc,
-                                     char *const *argv)
+static enum exit_code run_activate(struct ask *ask)
 {
-    return change_status(cli, self, argc, argv, "Inactive", "inactive");
+    return change_status(ask, "Active", "active");
 }
 
-static enum exit_code run_delete(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static enum exit_code run_deactivate(struct ask *ask)
 {
-    static const struct args_flag own[] = {OUTPUT_FLAG};
+    return change_status(ask, "Inactive", "inactive");
+}
+
+static enum exit_code run_delete(struct ask *ask)
+{
     const struct json_value *token = NULL;
     struct json_value *answer = NULL;
-    struct ask ask = {0};
-    enum exit_code code;
+    enum exit_code code = begin(ask);
 
-    if (!begin(cli, self, own, COUNTOF(own), 1, argc, argv, &ask, &code))
-        return code;
-    code = find(cli, ask.client, ask.args.operands[0], &token);
     if (code == EXIT_CODE_OK)
-        code = client_call(ask.client, "DELETE", path_of(cli, token), STR(""), &answer);
-    client_free(&ask.client);
-    if (code != EXIT_CODE_OK)
-        return code;
-    if (ask.json)
-        return output_json(cli, json_new_object(cli->arena));
-    return fleet_print_text(
-        cli, arena_printf(cli->arena, "installation token %s is deleted", ask.args.operands[0]));
+        code = find(ask->cli, ask->client, ask->args.operands[0], &token);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "DELETE", path_of(ask->cli, token), STR(""), &answer);
+    return code == EXIT_CODE_OK ? tell(ask, NULL, "deleted") : code;
 }
 
 const struct cli_command token_commands[TOKEN_COMMAND_COUNT] = {
     {.name = "create",
      .usage = "NAME [flags]",
      .text = "Creates an installation token and prints it.",
-     .run = run_create},
+     .ask = ASK(run_create, create_flags, 1, 1)},
     {.name = "list",
      .usage = "[flags]",
      .text = "Lists installation tokens, without their secrets but with --output json.",
-     .run = run_list},
+     .ask = ASK(run_list, plain_flags, 0, 0)},
     {.name = "show",
      .usage = "NAME|ID [flags]",
      .text = "Prints an installation token again.",
-     .run = run_show},
+     .ask = ASK(run_show, show_flags, 1, 1)},
     {.name = "activate",
      .usage = "NAME|ID [flags]",
      .text = "Lets collectors register with it again.",
-     .run = run_activate},
+     .ask = ASK(run_activate, plain_flags, 1, 1)},
     {.name = "deactivate",
      .usage = "NAME|ID [flags]",
      .text = "Lets no more collectors register with it; those that did go on.",
-     .run = run_deactivate},
+     .ask = ASK(run_deactivate, plain_flags, 1, 1)},
     {.name = "delete",
      .usage = "NAME|ID [flags]",
      .text = "Deletes an installation token; collectors that registered with it go on.",
-     .run = run_delete},
+     .ask = ASK(run_delete, plain_flags, 1, 1)},
 };

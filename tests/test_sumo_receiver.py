@@ -121,13 +121,15 @@ def test_metadata_of_the_source_and_of_the_request(sumo):
     door.give(b"one")
     door.give(b"two", ["X-Sumo-Host: request-host", "X-Sumo-Category: request/category",
                        "X-Sumo-Name: request-name", "X-Sumo-Fields: k=v, team=b",
-                       "X-Sumo-Client: test"])
+                       "X-Sumo-Client: test", "X-Sumo-Dimensions: a=b,c=d",
+                       "X-Sumo-Metadata: e=f"])
     one, two = (r["metadata"] for r in door.wait(2))
     assert (one["host"], one["category"]) == ("source-host", "source/category")
     assert "team=a" in one["fields"]
     assert (two["host"], two["category"], two["name"]) == (
         "request-host", "request/category", "request-name")
     assert "k=v" in two["fields"] and "team=b" in two["fields"]
+    assert (two["dimensions"], two["metadata"]) == ("a=b,c=d", "e=f"), "what metrics have"
 
 
 def test_nothing_is_taken_and_good(door):
@@ -379,13 +381,14 @@ def forwarding(tmp_path):
 
 def test_data_is_forwarded_with_its_metadata(forwarding):
     _, target, door = forwarding
-    door.give(b"hello", ["Content-Type: text/plain"])
+    door.give(b"hello", ["Content-Type: text/plain", "X-Sumo-Dimensions: a=b"])
     wait_for("the data", lambda: target.taken)
     taken = target.taken[0]
     assert taken.path == "/in" and taken.body == b"hello"
     assert taken.fields["content-type"].startswith("text/plain")
     assert (taken.fields["x-sumo-category"], taken.fields["x-sumo-host"]) == ("cat", "h")
     assert "k=v" in taken.fields["x-sumo-fields"]
+    assert taken.fields["x-sumo-dimensions"] == "a=b"
     assert door.one()["data"] == "hello", "each sink gets all of it"
 
 

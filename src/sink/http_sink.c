@@ -115,6 +115,8 @@ static const struct {
     {STR_INIT("name"), STR_INIT("x-sumo-name")},
     {STR_INIT("category"), STR_INIT("x-sumo-category")},
     {STR_INIT("fields"), STR_INIT("x-sumo-fields")},
+    {STR_INIT("dimensions"), STR_INIT("x-sumo-dimensions")},
+    {STR_INIT("metadata"), STR_INIT("x-sumo-metadata")},
 };
 
 static size_t fields_of(struct arena *a, const struct spool_record *r,

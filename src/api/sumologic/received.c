@@ -6,28 +6,10 @@
 #define METADATA_MAX ((size_t)16 << 10)
 #define VALUE_MAX    ((size_t)4 << 10)
 
+/* Of a worker's own time, for the rules of one request. */
+#define RULES_TIME_US INT64_C(5000000)
+
 /* --- messages --- */
-
-/* Cuts the first line off; without its line break. */
-static struct str next_line(struct str *rest)
-{
-    struct str line = str_cut(rest, '\n');
-
-    if (line.len > 0 && line.p[line.len - 1] == '\r')
-        line.len--;
-    return line;
-}
-
-uint64_t received_count(struct str body, bool message_per_request)
-{
-    uint64_t n = 0;
-
-    if (message_per_request)
-        return body.len > 0;
-    while (body.len > 0)
-        n += next_line(&body).len > 0;
-    return n;
-}
 
 static bool holds(struct str type, struct str word)
 {
@@ -43,33 +25,63 @@ static bool is_text(struct str type)
     return !holds(type, STR("protobuf")) && !holds(type, STR("octet-stream"));
 }
 
-int received_filter(struct arena *a, const struct rules *r, bool message_per_request,
+uint64_t received_count(const struct boundary *by, struct str type, struct str body)
+{
+    struct messages m;
+    struct str message;
+    uint64_t n = 0;
+
+    if (!is_text(type))
+        return body.len > 0;
+    messages_begin(&m, by, body);
+    while (messages_next(&m, &message))
+        n++;
+    return n;
+}
+
+static enum rules_verdict filter(const struct rules *r, struct rules_work *w, struct messages *m,
+                                 struct buf *kept, uint64_t *count)
+{
+    struct str message, passed;
+
+    while (messages_next(m, &message) && !kept->overflow) {
+        enum rules_verdict v = rules_apply(r, w, message, &passed);
+
+        if (v == RULES_TOO_MUCH)
+            return v;
+        if (v == RULES_DROPPED)
+            continue;
+        if ((*count)++ > 0)
+            buf_put_byte(kept, '\n');
+        buf_put_str(kept, passed);
+    }
+    return kept->overflow ? RULES_TOO_MUCH : RULES_PASSED;
+}
+
+int received_filter(struct arena *a, const struct rules *r, const struct boundary *by,
                     struct str type, struct str body, size_t max, struct str *out,
                     uint64_t *messages, struct fail *f)
 {
+    struct rules_work w;
+    struct messages m;
     struct buf kept;
-    struct str rest = body;
     uint64_t n = 0;
 
     if (!is_text(type))
         return fail_reason(f, CODE_INVALID_ARGUMENT, "rules_need_text",
                            "this source has processing rules, which are for text only");
     buf_init_arena(&kept, a, max);
-    while (rest.len > 0 && !kept.overflow) {
-        struct str message = message_per_request ? rest : next_line(&rest);
-        struct str passed;
+    rules_work_init(&w, max, RULES_TIME_US);
+    messages_begin(&m, by, body);
 
-        if (message_per_request)
-            rest.len = 0;
-        if (message.len == 0 || !rules_apply(r, a, message, &passed))
-            continue;
-        if (n++ > 0)
-            buf_put_byte(&kept, '\n');
-        buf_put_str(&kept, passed);
-    }
-    if (kept.overflow)
+    enum rules_verdict v = filter(r, &w, &m, &kept, &n);
+    bool slow = w.over_time;
+
+    rules_work_done(&w);
+    if (v == RULES_TOO_MUCH)
         return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "body_too_large",
-                           "the data is too large once its rules were applied");
+                           slow ? "the rules of this source take too long for the data"
+                                : "the data is too large once its rules were applied");
     *out = buf_str(&kept);
     *messages = n;
     return 0;
@@ -85,6 +97,8 @@ static const struct {
     {STR_INIT("name"), STR_INIT("x-sumo-name")},
     {STR_INIT("category"), STR_INIT("x-sumo-category")},
     {STR_INIT("fields"), STR_INIT("x-sumo-fields")},
+    {STR_INIT("dimensions"), STR_INIT("x-sumo-dimensions")},
+    {STR_INIT("metadata"), STR_INIT("x-sumo-metadata")},
     {STR_INIT("client"), STR_INIT("x-sumo-client")},
 };
 

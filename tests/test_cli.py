@@ -168,40 +168,7 @@ def test_a_long_list_comes_whole(server):
     assert len(ids) == len(set(ids))
 
 
-# -- backup and check
-
-
-def test_a_backup_is_whole_and_sound(muster, server, tmp_path):
-    file = tmp_path / "copy.db"
-    done = muster("backup", file, check=OK)
-    assert str(file) in done.stdout
-    assert (file.stat().st_mode & 0o777) == 0o600
-    assert [p.name for p in tmp_path.iterdir()] == ["copy.db"]
-    database = sqlite3.connect(file)
-    assert database.execute("select name from tenants where name = 'default'").fetchone()
-    database.close()
-    assert "fine" in run("check", file, check=OK).stdout
-    found = json.loads(run("check", file, "--output", "json", check=OK).stdout)
-    assert found["clean"] is True and found["findings"] == []
-
-    before = file.read_bytes()
-    assert "--force" in muster("backup", file, check=NOT_WRITABLE).stderr
-    assert file.read_bytes() == before
-    muster("backup", "--force", file, check=OK)
-
-
-def test_a_backup_that_cannot_be_written(muster, tmp_path):
-    muster("backup", tmp_path / "no/such/folder.db", check=NOT_WRITABLE)
-    muster("backup", "--force", tmp_path, check=NOT_WRITABLE)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("name", ["muster.db", "muster.db-wal", "master.key", "copy.db"])
-def test_a_backup_does_not_land_among_the_files_of_a_running_server(server, name):
-    before = {p.name: p.stat().st_ino for p in server.data.iterdir()}
-    done = server.cli("backup", "--force", server.data / name, check=LOCKED)
-    assert "somewhere else" in done.stderr
-    assert {p.name: p.stat().st_ino for p in server.data.iterdir()} == before
+# -- check of databases alone; all else is in test_backup.py
 
 
 def test_the_running_server_checks_itself(muster):
@@ -220,15 +187,14 @@ def test_check_of_what_is_no_data_file(tmp_path):
     assert done.returncode not in (OK, PROBLEMS) and "none.db" in done.stderr
     (tmp_path / "text.db").write_text("not a database\n" * 100)
     run("check", tmp_path / "text.db", check=CORRUPT)
-    assert run("check", tmp_path).returncode == USAGE
     (tmp_path / "empty.db").write_bytes(b"")
     assert run("check", tmp_path / "empty.db").returncode != OK
     assert (tmp_path / "empty.db").stat().st_size == 0
 
 
 def test_check_finds_rows_that_do_not_fit(server, tmp_path):
-    file = tmp_path / "copy.db"
-    server.cli("backup", file, check=OK)
+    server.cli("backup", tmp_path / "copy", check=OK)
+    file = tmp_path / "copy/muster.db"
     database = sqlite3.connect(file)
     database.execute("pragma foreign_keys = off")
     database.execute("delete from tenants")

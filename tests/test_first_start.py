@@ -359,10 +359,9 @@ def test_a_database_with_another_master_key_is_refused(stopped, tmp_path):
 
 def test_a_backup_can_be_started_from(stopped, tmp_path):
     with Server(stopped.folder) as server:
-        server.cli("backup", tmp_path / "copy.db", check=OK)
+        server.cli("backup", tmp_path / "copy", check=OK)
     restored = tmp_path / "restored/data"
-    restored.mkdir(parents=True)
-    shutil.copy(tmp_path / "copy.db", restored / "muster.db")
+    shutil.copytree(tmp_path / "copy", restored)
     shutil.copy(stopped.data / "master.key", restored / "master.key")
     with Server(tmp_path / "restored") as again:
         assert again.request("GET", "/admin/v1/tenants/kept", token=stopped.token()).status == 200

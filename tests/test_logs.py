@@ -117,7 +117,7 @@ def test_secrets_never_appear(tmp_path):
         secrets += [made["secret"], made["token"]]
         server.request("GET", "/admin/v1/whoami", token=made["token"])
         server.cli("key", "create", "--label", "by hand")
-        server.cli("backup", tmp_path / "copy.db")
+        server.cli("backup", tmp_path / "copy")
         run_with_key = ["key", "list", "--server", server.url(), "--key", known["token"]]
         done = server.cli(*run_with_key, where=False)
         assert done.returncode == 0

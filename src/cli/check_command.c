@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* muster check: a file that no server uses is read here; the data of a running server is checked by
+/* muster check: files that no server uses are read here; the data of a running server is checked by
  * that server. */
 #include "cli/client.h"
 #include "cli/commands.h"
@@ -9,16 +9,17 @@
 
 #include "codec/json_writer.h"
 
-/* Both ways end in {"clean":..., "findings":[...], "schema_version":...}. */
+/* Both ways end in {"clean":..., "findings":[...], "notes":[...], "schema_version":...}. */
 static enum exit_code report(struct cli *cli, bool json, const char *what,
                              const struct json_value *answer)
 {
-    const struct json_value *problems = NULL;
+    const struct json_value *problems = NULL, *notes = NULL;
     struct fail f;
     enum exit_code code;
     struct buf out;
 
-    if (!answer || json_get_array(answer, "findings", &problems, &f) < 0)
+    if (!answer || json_get_array(answer, "findings", &problems, &f) < 0 ||
+        json_get_array(answer, "notes", &notes, &f) < 0)
         return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer tells nothing about a check");
 
     bool clean = !problems || problems->count == 0;
@@ -31,6 +32,8 @@ static enum exit_code report(struct cli *cli, bool json, const char *what,
             buf_printf(&out, "%s is fine\n", what);
         for (const struct json_value *p = problems ? problems->first : NULL; p; p = p->next)
             buf_printf(&out, "%.*s\n", STR_ARG(p->text));
+        for (const struct json_value *n = notes ? notes->first : NULL; n; n = n->next)
+            buf_printf(&out, "note: %.*s\n", STR_ARG(n->text));
         code = cli_print(cli, buf_str(&out));
     }
     if (code != EXIT_CODE_OK || clean)
@@ -38,19 +41,25 @@ static enum exit_code report(struct cli *cli, bool json, const char *what,
     return cli_fail(cli, EXIT_CODE_PROBLEMS, "%s has problems", what);
 }
 
-static enum exit_code check_file(struct cli *cli, const char *path, bool json)
+static struct json_value *texts(struct arena *a, const char *const *lines, size_t count)
+{
+    struct json_value *array = json_new_array(a);
+
+    for (size_t i = 0; i < count; i++)
+        json_append(array, json_new_str(a, str_of(lines[i])));
+    return array;
+}
+
+/* A backup, the directory of a server that is stopped, or a database alone. */
+static enum exit_code check_files(struct cli *cli, const char *path, bool json)
 {
     struct cli_findings found = {0};
     struct fail f = {0};
     struct stat st;
-
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return cli_fail(cli, EXIT_CODE_USAGE,
-                        "%s is a directory; name the data file in it, or ask its running server "
-                        "with: muster check --data %s",
-                        path, path);
-
-    enum exit_code code = cli->check_file(path, cli->arena, &found, &f);
+    bool is_dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    const char *database =
+        is_dir ? arena_cstr(cli->arena, arena_printf(cli->arena, "%s/" CLI_DATABASE, path)) : path;
+    enum exit_code code = cli->check_files(database, is_dir ? path : NULL, cli->arena, &found, &f);
 
     if (code == EXIT_CODE_LOCKED)
         return cli_fail(cli, code, "%s: muster check --data DIR", f.message);
@@ -58,13 +67,11 @@ static enum exit_code check_file(struct cli *cli, const char *path, bool json)
         return cli_fail(cli, code, "%s", f.message);
 
     struct json_value *answer = json_new_object(cli->arena);
-    struct json_value *problems = json_new_array(cli->arena);
 
-    for (size_t i = 0; i < found.count; i++)
-        json_append(problems, json_new_str(cli->arena, str_of(found.lines[i])));
     json_set(answer, STR("clean"), json_new_bool(cli->arena, found.count == 0));
     json_set(answer, STR("schema_version"), json_new_i64(cli->arena, found.schema_version));
-    json_set(answer, STR("findings"), problems);
+    json_set(answer, STR("findings"), texts(cli->arena, found.lines, found.count));
+    json_set(answer, STR("notes"), texts(cli->arena, found.notes, found.note_count));
     return report(cli, json, path, answer);
 }
 
@@ -86,15 +93,15 @@ enum exit_code check_command(struct cli *cli, const struct cli_command *self, in
         if (args_find(&args, "data") || args_find(&args, "server"))
             return cli_fail(
                 cli, EXIT_CODE_USAGE,
-                "FILE is read here; --data and --server ask a server: give one of them");
-        return check_file(cli, args.operands[0], json);
+                "PATH is read here; --data and --server ask a server: give one of them");
+        return check_files(cli, args.operands[0], json);
     }
 
     struct client *client = client_new(cli, &args, &code);
 
     if (!client)
         return code;
-    code = client_call(client, "POST", STR("/admin/v1/check"), STR(""), &answer);
+    code = client_call_long(client, "POST", STR("/admin/v1/check"), &answer);
 
     const char *dir = client_data_dir(client);
 

@@ -19,11 +19,21 @@ struct cli;
 struct cli_command;
 struct ask_form;
 
-/* What a check of a data file found; lines live in the arena. */
+/* The name of the database in a data directory and in a backup. */
+#define CLI_DATABASE "muster.db"
+
+/* What a check of files found; texts live in the arena. */
 struct cli_findings {
     const char *const *lines;
     size_t count;
+    const char *const *notes;
+    size_t note_count;
     int schema_version;
+    size_t builds;
+    const char *const *unsound_builds; /* hashes whose file is missing or damaged */
+    size_t unsound_count;
+    const char *const *orphan_builds; /* names of files that belong to no build */
+    size_t orphan_count;
 };
 
 struct cli {
@@ -33,10 +43,11 @@ struct cli {
     int out; /* file descriptors */
     int err;
 
-    /* Verifies a data file that no server uses. 0 with the findings, or an exit code with f. The
-     * commands may not know the store, so the process hands this in. */
-    enum exit_code (*check_file)(const char *path, struct arena *a, struct cli_findings *out,
-                                 struct fail *f);
+    /* Verifies a data file that no server uses, and what lies beside it in `dir`; NULL: the file
+     * alone. 0 with the findings, or an exit code with f. The commands may not know the store, so
+     * the process hands this in. */
+    enum exit_code (*check_files)(const char *database, const char *dir, struct arena *a,
+                                  struct cli_findings *out, struct fail *f);
 
     const char *name; /* of the running command: "key create" */
 };

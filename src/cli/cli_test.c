@@ -25,12 +25,17 @@ struct outcome {
     enum exit_code code;
 };
 
-static enum exit_code fake_check(const char *path, struct arena *a, struct cli_findings *out,
-                                 struct fail *f)
+static enum exit_code fake_check(const char *path, const char *dir, struct arena *a,
+                                 struct cli_findings *out, struct fail *f)
 {
     static const char *const lines[] = {"row 1 is odd", "row 2 is even"};
+    static const char *const notes[] = {"there is more"};
 
     (void)a;
+    if (dir) {
+        out->notes = notes;
+        out->note_count = COUNTOF(notes);
+    }
     if (strcmp(path, "locked") == 0) {
         IGNORE(fail_set(f, CODE_FAILED_PRECONDITION, "locked is in use by another process"));
         return EXIT_CODE_LOCKED;
@@ -66,7 +71,7 @@ static struct outcome *run(const char *const *env, const char *const *words)
                       .env = environment,
                       .out = memfd_create("out", 0),
                       .err = memfd_create("err", 0),
-                      .check_file = fake_check};
+                      .check_files = fake_check};
 
     for (; words[argc]; argc++)
         argv[argc] = arena_cstr(arena, str_of(words[argc]));
@@ -126,7 +131,7 @@ static void each_command_has_help(void **state)
     assert_non_null(
         strstr(RUN("key", "create", "--help")->out, "usage: muster key create [flags]"));
     assert_non_null(strstr(RUN("help", "key", "create")->out, "usage: muster key create [flags]"));
-    assert_non_null(strstr(RUN("help", "backup")->out, "usage: muster backup FILE [flags]"));
+    assert_non_null(strstr(RUN("help", "backup")->out, "usage: muster backup DIR [flags]"));
     assert_non_null(strstr(RUN("tenant", "--help")->out, "usage: muster tenant COMMAND"));
     assert_non_null(strstr(RUN("check", "-h")->out, "--output table|json"));
 }
@@ -228,7 +233,7 @@ static void the_json_of_a_check_has_a_stable_shape(void **state)
     (void)state;
     assert_string_equal(RUN("check", "odd", "--output", "json")->out,
                         "{\n  \"clean\": false,\n  \"schema_version\": 3,\n  \"findings\": [\n"
-                        "    \"row 1 is odd\",\n    \"row 2 is even\"\n  ]\n}\n");
+                        "    \"row 1 is odd\",\n    \"row 2 is even\"\n  ],\n  \"notes\": []\n}\n");
 }
 
 static void a_locked_file_points_to_the_running_server(void **state)
@@ -238,19 +243,19 @@ static void a_locked_file_points_to_the_running_server(void **state)
                    "muster check: locked is in use by another process: muster check --data DIR\n");
 }
 
-static void a_directory_is_no_data_file(void **state)
+static void a_directory_is_looked_at_as_a_whole(void **state)
 {
     (void)state;
-    assert_int_equal(RUN("check", "/")->code, EXIT_CODE_USAGE);
+    assert_string_equal(RUN("check", "/")->out, "/ is fine\nnote: there is more\n");
 }
 
-static void a_backup_does_not_replace_a_file_unasked(void **state)
+static void a_backup_takes_no_place_that_is_taken(void **state)
 {
     (void)state;
     assert_refused(RUN("backup", "/proc/self/status"), EXIT_CODE_NOT_WRITABLE,
-                   "muster backup: /proc/self/status exists; --force replaces it\n");
-    assert_refused(RUN("backup", "/"), EXIT_CODE_NOT_WRITABLE,
-                   "muster backup: / exists and is not a file\n");
+                   "muster backup: cannot write into /proc/self/status: Not a directory\n");
+    assert_refused(RUN("backup", "/proc"), EXIT_CODE_NOT_WRITABLE,
+                   "muster backup: /proc is not empty and holds no backup\n");
 }
 
 static void a_failed_backup_leaves_nothing_behind(void **state)
@@ -260,8 +265,9 @@ static void a_failed_backup_leaves_nothing_behind(void **state)
 
     (void)state;
     assert_non_null(mkdtemp(dir));
-    snprintf(path, sizeof(path), "%s/b.db", dir);
+    snprintf(path, sizeof(path), "%s/nightly", dir);
     assert_int_equal(RUN("backup", path, "--data", "/nonexistent/d")->code, EXIT_CODE_UNREACHABLE);
+    assert_int_equal(RUN("backup", dir, "--data", "/nonexistent/d")->code, EXIT_CODE_UNREACHABLE);
     assert_int_equal(rmdir(dir), 0);
 }
 
@@ -313,8 +319,8 @@ int main(void)
         cmocka_unit_test(problems_are_listed_and_have_their_exit_code),
         cmocka_unit_test(the_json_of_a_check_has_a_stable_shape),
         cmocka_unit_test(a_locked_file_points_to_the_running_server),
-        cmocka_unit_test(a_directory_is_no_data_file),
-        cmocka_unit_test(a_backup_does_not_replace_a_file_unasked),
+        cmocka_unit_test(a_directory_is_looked_at_as_a_whole),
+        cmocka_unit_test(a_backup_takes_no_place_that_is_taken),
         cmocka_unit_test(a_failed_backup_leaves_nothing_behind),
         cmocka_unit_test(statuses_become_exit_codes),
         cmocka_unit_test(exit_codes_have_words_and_ascend),

@@ -16,7 +16,7 @@
 #define PATH_BYTES_MAX  ((size_t)16384)
 #define CONNECT_SECONDS 5L
 #define CALL_SECONDS    120L
-#define STALL_SECONDS   120L
+#define STALL_SECONDS   600L /* a snapshot is made before its first byte comes */
 
 const struct args_flag client_flags[CLIENT_FLAG_COUNT] = {
     {"data", ARGS_VALUE, "DIR",
@@ -332,6 +332,7 @@ struct call_ways {
     bool absence_is_fine;
     struct str if_match; /* a tag; empty: none */
     struct str *tag;     /* of the answer */
+    bool takes_long;
 };
 
 static struct str answer_tag(struct client *c)
@@ -361,7 +362,8 @@ static enum exit_code call(struct client *c, const char *method, struct str path
     }
     buf_init_arena(&sink.memory, c->cli->arena, ANSWER_MAX);
     client_prepare(c, path, &sink, error);
-    curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CALL_SECONDS);
+    if (!ways->takes_long)
+        curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, CALL_SECONDS);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
     client_put_body(c, method, body);
 
@@ -393,6 +395,14 @@ enum exit_code client_call(struct client *c, const char *method, struct str path
     static const struct call_ways ways;
 
     return call(c, method, path, body, &ways, answer);
+}
+
+enum exit_code client_call_long(struct client *c, const char *method, struct str path,
+                                struct json_value **answer)
+{
+    static const struct call_ways ways = {.takes_long = true};
+
+    return call(c, method, path, STR(""), &ways, answer);
 }
 
 enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
@@ -496,6 +506,8 @@ enum exit_code client_download(struct client *c, struct str path, int fd, uint64
                         strerrordesc_np(sink.write_error));
     if (result != CURLE_OK)
         return client_failed(c, result, error);
+    if (client_status_code(status) == EXIT_CODE_NOT_FOUND)
+        return EXIT_CODE_NOT_FOUND;
     if (client_status_code(status) != EXIT_CODE_OK)
         return client_refused(c, status, buf_str(&sink.memory));
     if (!tells_its_length(c->curl))

@@ -30,7 +30,11 @@ void client_free(struct client **c);
 enum exit_code client_call(struct client *c, const char *method, struct str path, struct str body,
                            struct json_value **answer) MUST_CHECK;
 
-/* Same, but when the server says that there is no such thing, only the code tells. */
+/* Same without a body, for what takes as long as it takes. */
+enum exit_code client_call_long(struct client *c, const char *method, struct str path,
+                                struct json_value **answer) MUST_CHECK;
+
+/* Same as client_call(), but when the server says that there is no such thing, only the code tells. */
 enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
                           struct json_value **answer) MUST_CHECK;
 
@@ -49,7 +53,7 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
                            struct json_value *list) MUST_CHECK;
 
 /* Streams the body of a GET to a file descriptor; *bytes says how much came. Succeeds only when the
- * answer was complete. */
+ * answer was complete; like client_ask() where there is no such thing. */
 enum exit_code client_download(struct client *c, struct str path, int fd, uint64_t *bytes)
     MUST_CHECK;
 

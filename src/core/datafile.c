@@ -5,10 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_SIZE 4096
+#include "base/heap.h"
+#include "codec/sha256.h"
+
+#define PATH_SIZE   4096
+#define CHUNK_BYTES ((size_t)256 << 10)
 
 int datafile_fail(struct fail *f, int error, const char *what, const char *path)
 {
@@ -134,4 +139,30 @@ int datafile_read(struct arena *a, const char *dir, const char *name, size_t max
         return fail_set(f, CODE_OUT_OF_RANGE, "%s is longer than %zu bytes", path, max);
     *out = (struct str){bytes, len};
     return 0;
+}
+
+int datafile_sha256(int fd, const char *path, uint8_t out[SHA256_LEN], int64_t *bytes,
+                    struct fail *f)
+{
+    struct sha256_stream *hash = sha256_begin();
+    uint8_t *chunk = heap_alloc(CHUNK_BYTES);
+    int64_t at = 0;
+    int error = 0;
+
+    for (;;) {
+        ssize_t n = pread(fd, chunk, CHUNK_BYTES, at);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            error = n < 0 ? errno : 0;
+            break;
+        }
+        sha256_add(hash, str_make(chunk, (size_t)n));
+        at += n;
+    }
+    sha256_end(&hash, out);
+    free(chunk);
+    *bytes = at;
+    return error ? datafile_fail(f, error, "read", path) : 0;
 }

@@ -4,6 +4,8 @@
 #ifndef CORE_DATAFILE_H
 #define CORE_DATAFILE_H
 
+#include <stdint.h>
+
 #include "base/arena.h"
 #include "base/fail.h"
 
@@ -13,6 +15,10 @@ int datafile_write(const char *dir, const char *name, struct str bytes, struct f
 /* NOT_FOUND when there is none; OUT_OF_RANGE when longer than max. */
 int datafile_read(struct arena *a, const char *dir, const char *name, size_t max, struct str *out,
                   struct fail *f) MUST_CHECK;
+
+/* Of a whole open file, from its begin; `path` is for the failure. */
+int datafile_sha256(int fd, const char *path, uint8_t out[32], int64_t *bytes, struct fail *f)
+    MUST_CHECK;
 
 /* Makes renames and new files of a directory last. */
 int datafile_sync_dir(const char *dir, struct fail *f) MUST_CHECK;

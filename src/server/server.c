@@ -30,6 +30,7 @@
 #include "net/httpd.h"
 #include "rpc/dispatch.h"
 #include "server/apply.h"
+#include "server/data_audit.h"
 #include "server/exit_reason.h"
 #include "server/heartbeat.h"
 #include "server/housekeeping.h"
@@ -283,21 +284,23 @@ static int backup(void *maintenance, const char *path, struct fail *f)
 static int check(void *maintenance, struct arena *a, struct admin_findings *out, struct fail *f)
 {
     struct server *s = maintenance;
-    struct store_findings found = {0};
+    struct data_audit found;
 
-    if (store_check(s->store, a, &found, f) < 0)
+    if (data_audit_live(s->store, s->spool, s->data_dir, a, &found, f) < 0)
         return -1;
     *out = (struct admin_findings){
-        .lines = found.lines,
-        .count = found.count,
-        .schema_version = found.schema_version,
-        .tenants = found.tenants,
-        .keys = found.keys,
-        .collectors = found.collectors,
-        .sources = found.sources,
-        .pipelines = found.pipelines,
-        .events = found.events,
-        .tasks = found.tasks,
+        .audit = found.audit,
+        .schema_version = found.rows.schema_version,
+        .tenants = found.rows.tenants,
+        .keys = found.rows.keys,
+        .collectors = found.rows.collectors,
+        .sources = found.rows.sources,
+        .pipelines = found.rows.pipelines,
+        .events = found.rows.events,
+        .tasks = found.rows.tasks,
+        .builds = (int64_t)found.builds.builds,
+        .segments = (int64_t)found.spool.segments,
+        .records = (int64_t)found.spool.records,
     };
     return 0;
 }

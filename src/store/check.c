@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "core/build.h"
 #include "core/datafile.h"
 #include "store/store_internal.h"
 
@@ -157,6 +158,20 @@ static int read_totals(const struct sql_driver *d, struct sql_conn *c, struct st
     return step == SQL_ERROR ? -1 : 0;
 }
 
+/* As the domain reads it. */
+static void read_builds(const struct sql_driver *d, struct sql_conn *c, struct report *r)
+{
+    struct store s = {.driver = d};
+    struct store_tx tx = {.store = &s, .conn = c, .arena = r->arena};
+    struct build *rows = NULL;
+    struct fail f = {0};
+
+    r->out->builds_known = build_list(&tx, &rows, &r->out->build_count, &f) == 0;
+    r->out->builds = rows;
+    if (!r->out->builds_known)
+        add_line(r, f.message);
+}
+
 /* Damage is a finding, not a failure: the check could be made. */
 static int settle(struct sql_conn *c, int result, struct report *r, struct fail *f)
 {
@@ -180,6 +195,7 @@ static int check_rows(const struct sql_driver *d, struct sql_conn *c, struct rep
     }
     if (text_check(d, c, add_line, r) < 0)
         return -1;
+    read_builds(d, c, r);
     return read_totals(d, c, r->out);
 }
 

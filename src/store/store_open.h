@@ -66,6 +66,11 @@ struct store_findings {
     size_t count;
     int schema_version;
     int64_t tenants, keys, collectors, sources, pipelines, events, tasks, texts;
+
+    /* The catalogue, to hold files against; known false: the schema is an older one, or damaged. */
+    bool builds_known;
+    const struct build *builds;
+    size_t build_count;
 };
 
 /* Looks for damage: the engine's own check, foreign keys, and our invariants. 0 with no line:

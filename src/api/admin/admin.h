@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/audit.h"
 #include "core/keyring.h"
 #include "core/registry.h"
 #include "core/store.h"
@@ -15,8 +16,7 @@
 
 /* What a check of the data found. Lines live in the arena. */
 struct admin_findings {
-    char **lines;
-    size_t count;
+    struct audit audit;
     int schema_version;
     int64_t tenants;
     int64_t keys;
@@ -25,6 +25,9 @@ struct admin_findings {
     int64_t pipelines;
     int64_t events;
     int64_t tasks;
+    int64_t builds;
+    int64_t segments; /* of the spool */
+    int64_t records;
 };
 
 /* One condition of being ready. Loop thread: memory only. -1 with a message for the operator. */

@@ -723,21 +723,24 @@ static void what_a_killed_backup_left_is_swept_away(void **state)
 
 static void a_check_lists_its_findings(void **state)
 {
-    char *lines[] = {(char[]){"row 3 of keys: no tenant"}};
-
     (void)state;
     become("default", ROLE_ADMIN, 0);
     world.findings = (struct admin_findings){.schema_version = 3, .tenants = 2, .keys = 5};
-    expect(
-        ask(HTTP_POST, "/admin/v1/check", NULL), 200,
-        "{\"clean\":true,\"schema_version\":3,\"findings\":[],\"rows\":{\"tenants\":2,\"keys\":5,"
-        "\"collectors\":0,\"sources\":0,\"pipelines\":0,\"events\":0,\"tasks\":0}}");
-    world.findings.lines = lines;
-    world.findings.count = 1;
+    expect(ask(HTTP_POST, "/admin/v1/check", NULL), 200,
+           "{\"clean\":true,\"schema_version\":3,\"findings\":[],\"notes\":[],\"rows\":{"
+           "\"tenants\":2,\"keys\":5,"
+           "\"collectors\":0,\"sources\":0,\"pipelines\":0,\"events\":0,\"tasks\":0,"
+           "\"builds\":0},"
+           "\"spool\":{\"segments\":0,\"records\":0}}");
+    world.findings.audit.findings =
+        (struct audit_lines){.items = {"row 3 of keys: no tenant"}, .count = 1};
+    world.findings.audit.notes = (struct audit_lines){.items = {"a torn end"}, .count = 1};
     expect(ask(HTTP_POST, "/admin/v1/check", NULL), 200,
            "{\"clean\":false,\"schema_version\":3,\"findings\":[\"row 3 of keys: no tenant\"],"
+           "\"notes\":[\"a torn end\"],"
            "\"rows\":{\"tenants\":2,\"keys\":5,\"collectors\":0,\"sources\":0,\"pipelines\":0,"
-           "\"events\":0,\"tasks\":0}}");
+           "\"events\":0,\"tasks\":0,\"builds\":0},"
+           "\"spool\":{\"segments\":0,\"records\":0}}");
 }
 
 static void probes_answer_without_a_credential(void **state)

@@ -84,6 +84,8 @@ int server_backup(struct call *c, struct fail *f)
     const char *path = arena_cstr(c->arena, arena_printf(c->arena, "%s/" SNAPSHOT_PREFIX "%.*s",
                                                          app->data_dir, (int)sizeof(name), name));
 
+    /* As long as it takes: what is given up half-way can never be had. */
+    c->deadline_us = INT64_MAX;
     if (c->x->req.method == HTTP_HEAD)
         return fail_reason(f, CODE_UNIMPLEMENTED, "no_head",
                            "the size of a backup is known only when it is made");
@@ -95,6 +97,15 @@ int server_backup(struct call *c, struct fail *f)
     return 0;
 }
 
+static void lines_put(struct json_writer *w, struct str name, const struct audit_lines *lines)
+{
+    json_key(w, name);
+    json_arr_begin(w);
+    for (size_t i = 0; i < lines->count; i++)
+        json_str(w, str_of(lines->items[i]));
+    json_arr_end(w);
+}
+
 static void findings_put(struct call *c, const struct admin_findings *found)
 {
     const struct {
@@ -104,23 +115,25 @@ static void findings_put(struct call *c, const struct admin_findings *found)
         {STR("tenants"), found->tenants},       {STR("keys"), found->keys},
         {STR("collectors"), found->collectors}, {STR("sources"), found->sources},
         {STR("pipelines"), found->pipelines},   {STR("events"), found->events},
-        {STR("tasks"), found->tasks},
+        {STR("tasks"), found->tasks},           {STR("builds"), found->builds},
     };
     struct json_writer w;
 
     json_writer_init(&w, &c->out);
     json_obj_begin(&w);
-    json_key_bool(&w, STR("clean"), found->count == 0);
+    json_key_bool(&w, STR("clean"), found->audit.findings.count == 0);
     json_key_i64(&w, STR("schema_version"), found->schema_version);
-    json_key(&w, STR("findings"));
-    json_arr_begin(&w);
-    for (size_t i = 0; i < found->count; i++)
-        json_str(&w, str_of(found->lines[i]));
-    json_arr_end(&w);
+    lines_put(&w, STR("findings"), &found->audit.findings);
+    lines_put(&w, STR("notes"), &found->audit.notes);
     json_key(&w, STR("rows"));
     json_obj_begin(&w);
     for (size_t i = 0; i < COUNTOF(rows); i++)
         json_key_i64(&w, rows[i].name, rows[i].count);
+    json_obj_end(&w);
+    json_key(&w, STR("spool"));
+    json_obj_begin(&w);
+    json_key_i64(&w, STR("segments"), found->segments);
+    json_key_i64(&w, STR("records"), found->records);
     json_obj_end(&w);
     json_obj_end(&w);
 }
@@ -130,6 +143,7 @@ int server_check(struct call *c, struct fail *f)
     struct admin_app *app = admin_app_of(c);
     struct admin_findings found = {0};
 
+    c->deadline_us = INT64_MAX;
     if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0 ||
         app->check(app->maintenance, c->arena, &found, f) < 0)
         return -1;

@@ -273,9 +273,11 @@ def test_offline_by_the_script(sumo, script, fleet_of_three):
 
 
 def test_budgets_by_the_script(sumo, script):
-    sumo.create("c")
+    hosted, installed = sumo.create("c")["id"], sumo.register("i").id
     script.assign_budget("0000000000000001")
-    assert len(script.said) == 1 and isinstance(script.said[0], str), "it only says so"
+    assert script.said == [200, 200]
+    for number in (hosted, installed):
+        assert sumo.collector(number)["fields"] == {"_budget": "0000000000000001"}
 
 
 @pytest.fixture(scope="module")

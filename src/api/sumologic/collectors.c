@@ -266,6 +266,13 @@ int sumo_collectors_create(struct call *c, struct fail *f)
 
 /* --- changing --- */
 
+int sumo_collector_save(const struct call *c, struct sumo_collector *col, struct fail *f)
+{
+    if (col->is_hosted)
+        return hosted_update(c->tx, c->caller, &col->hosted, f);
+    return agent_update(c->tx, sumo_app(c)->registry, c->caller, &col->agent, f);
+}
+
 static int update(struct call *c, struct fail *f)
 {
     struct sumologic_app *app = sumo_app(c);
@@ -285,8 +292,7 @@ static int update(struct call *c, struct fail *f)
                      f) < 0 ||
         sumo_collector_apply(c->arena, taken, &col, f) < 0)
         return -1;
-    if (col.is_hosted ? hosted_update(c->tx, c->caller, &col.hosted, f) < 0
-                      : agent_update(c->tx, app->registry, c->caller, &col.agent, f) < 0)
+    if (sumo_collector_save(c, &col, f) < 0)
         return -1;
     answer_change(c, &col);
     return 0;

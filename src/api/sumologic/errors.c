@@ -57,6 +57,7 @@ static const struct {
     {"no_such_agent", {404, "collectors.collector.invalid", COLLECTOR}},
     {"collector_body_id", {400, "collectors.collector.request.id.invalid", COLLECTOR_BODY}},
     {"collector_type", {400, "collectors.collector.type.invalid", NULL}},
+    {"no_such_budget", {404, "notfound", NULL}},
     {"name_taken", {400, "collectors.validation.name.duplicate", DUPLICATE}},
 
     /* sources */

@@ -96,6 +96,10 @@ int sumo_collector_get(const struct call *c, struct store_tx *tx, int64_t id,
 int sumo_collector_at(const struct call *c, struct store_tx *tx, const char *param,
                       struct sumo_collector *out, struct fail *f) MUST_CHECK;
 
+/* On the write lane: what was changed of one that was read there. */
+int sumo_collector_save(const struct call *c, struct sumo_collector *col, struct fail *f)
+    MUST_CHECK;
+
 /* With its sources, credentials, doors and open upgrades. Memory follows after the commit. */
 int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const struct caller *by,
                         uint64_t tenant, const struct sumo_collector *col, struct fail *f)
@@ -151,6 +155,11 @@ int sumo_collectors_get_name(struct call *c, struct fail *f); /* name/{name:path
 int sumo_collectors_create(struct call *c, struct fail *f);
 int sumo_collectors_update(struct call *c, struct fail *f);
 int sumo_collectors_delete(struct call *c, struct fail *f);
+
+/* budgets.c: {budget}, {id} of the collector */
+int sumo_budgets_get(struct call *c, struct fail *f);
+int sumo_budgets_assign(struct call *c, struct fail *f);
+int sumo_budgets_remove(struct call *c, struct fail *f);
 
 /* source files. Parameters: {id} of the collector, {source}. List and get: worker; create and
  * update: worker, moves; delete: write lane */

@@ -7,12 +7,11 @@
 #include "codec/sha256.h"
 #include "codec/utf8.h"
 
-#define HIDDEN     STR("********")
-#define TAG_LEN    32
-#define FIELDS_MAX 10
-#define KEY_MAX    255
-#define VALUE_MAX  200
-#define SHOWN_MAX  (64u << 20) /* no object comes near it: bodies are bounded */
+#define HIDDEN    STR("********")
+#define TAG_LEN   32
+#define KEY_MAX   255
+#define VALUE_MAX 200
+#define SHOWN_MAX (64u << 20) /* no object comes near it: bodies are bounded */
 
 /* Where in the request a value stands, for messages: "filters[2].regexp". */
 struct place {
@@ -530,9 +529,9 @@ struct str members_etag(struct arena *a, const struct member_table *t,
 int members_check_fields(struct arena *a, const struct json_value *v, struct fail *f)
 {
     (void)a;
-    if (v->count > FIELDS_MAX)
+    if (v->count > MEMBERS_FIELDS_MAX)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
-                           "At most %d fields are allowed.", FIELDS_MAX);
+                           "At most %d fields are allowed.", MEMBERS_FIELDS_MAX);
     json_foreach (item, v) {
         size_t key = utf8_count(item->key), value = utf8_count(item->text);
 

@@ -65,7 +65,9 @@ int members_take(struct arena *a, const struct member_table *t, const struct jso
 void members_put(struct json_writer *w, const struct member_table *t,
                  const struct json_value *stored);
 
-/* For `check` of maps that hold an object's "fields": at most 10 of them, names of 1 to 255
+#define MEMBERS_FIELDS_MAX 10
+
+/* For `check` of maps that hold an object's "fields": at most so many of them, names of 1 to 255
  * characters, values of at most 200. */
 int members_check_fields(struct arena *a, const struct json_value *v, struct fail *f) MUST_CHECK;
 

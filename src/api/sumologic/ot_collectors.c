@@ -144,7 +144,7 @@ static int update(struct call *c, struct fail *f)
     struct json_writer w;
 
     if (find(c, c->tx, r->hex, &col, f) < 0 || apply(c->arena, r, &col, f) < 0 ||
-        agent_update(c->tx, sumo_app(c)->registry, c->caller, &col.agent, f) < 0)
+        sumo_collector_save(c, &col, f) < 0)
         return -1;
     json_writer_init(&w, &c->out);
     json_obj_begin(&w);

@@ -63,7 +63,7 @@ bool build_step(const struct build *all, size_t count, struct str platform, stru
                 struct str to, struct build *out);
 
 /* Versions as people sort them: digits by their numbers, and before letters, so that "19.9-3" <
- * "19.115-37" < "v0.155.0-sumo-0". Pure. */
+ * "19.115-37" < "v0.155.0-sumo-0"; "1.0-rc1", "1.0.beta2" and "1.0~2" are before "1.0". Pure. */
 int build_compare(struct str a, struct str b);
 
 /* --- files: DATA/builds/<sha256>; uploads grow part by part in files of their own --- */

@@ -8,12 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/heap.h"
 #include "base/id.h"
 #include "base/random.h"
 #include "codec/sha256.h"
@@ -23,7 +21,6 @@
 #define UPLOAD_PREFIX "upload-"
 #define HEX_LEN       (2 * (size_t)SHA256_LEN)
 #define PATH_SIZE     4096
-#define CHUNK_BYTES   (256u << 10)
 #define UPLOAD_AGE_S  86400
 
 struct path {
@@ -249,39 +246,13 @@ int build_upload_drop(const char *data_dir, struct str id, struct fail *f)
 
 /* --- from upload to build --- */
 
-static int hash_file(int fd, const struct path *path, uint8_t out[SHA256_LEN], int64_t *bytes,
-                     struct fail *f)
-{
-    struct sha256_stream *hash = sha256_begin();
-    uint8_t *chunk = heap_alloc(CHUNK_BYTES);
-    int64_t at = 0;
-    int error = 0;
-
-    for (;;) {
-        ssize_t n = pread(fd, chunk, CHUNK_BYTES, at);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            error = n < 0 ? errno : 0;
-            break;
-        }
-        sha256_add(hash, str_make(chunk, (size_t)n));
-        at += n;
-    }
-    sha256_end(&hash, out);
-    free(chunk);
-    *bytes = at;
-    return error ? datafile_fail(f, error, "read", path->text) : 0;
-}
-
 /* The upload is what it should be, and on the disk. */
 static int upload_check(int fd, const struct path *path, struct build *b, struct fail *f)
 {
     uint8_t hash[SHA256_LEN] = {0};
     int64_t bytes = 0;
 
-    if (hash_file(fd, path, hash, &bytes, f) < 0)
+    if (datafile_sha256(fd, path->text, hash, &bytes, f) < 0)
         return -1;
     if (fsync(fd) < 0)
         return datafile_fail(f, errno, "sync", path->text);

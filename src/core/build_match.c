@@ -39,14 +39,52 @@ static int compare_numbers(struct str a, struct str b)
     return str_cmp(a, b);
 }
 
+/* "-rc1", ".beta2", "~dev": what is tried before the version that it stands behind. */
+static bool is_prerelease(struct str s)
+{
+    static const char *const words[] = {"alpha", "beta", "dev", "pre", "preview", "rc", "snapshot"};
+    size_t n = 0;
+
+    if (s.len == 0 || s.p[0] == '~')
+        return s.len > 0;
+    if (s.p[0] != '-' && s.p[0] != '.' && s.p[0] != '_')
+        return false;
+    s = str_skip(s, 1);
+    while (n < s.len && is_letter(s.p[n]))
+        n++;
+    for (size_t i = 0; i < COUNTOF(words); i++)
+        if (str_eq_nocase(str_first(s, n), str_of(words[i])))
+            return true;
+    return false;
+}
+
+/* What comes next in a version, lowest first. */
+enum part {
+    PART_PRERELEASE,
+    PART_END,
+    PART_NUMBER,
+    PART_OTHER
+};
+
+static enum part next_part(struct str s)
+{
+    if (is_prerelease(s))
+        return PART_PRERELEASE;
+    if (s.len == 0)
+        return PART_END;
+    return is_digit(s.p[0]) ? PART_NUMBER : PART_OTHER;
+}
+
 int build_compare(struct str a, struct str b)
 {
-    while (a.len > 0 && b.len > 0) {
-        bool a_digit = is_digit(a.p[0]);
+    for (;;) {
+        enum part part = next_part(a), other = next_part(b);
 
-        if (a_digit != is_digit(b.p[0]))
-            return a_digit ? -1 : 1;
-        if (a_digit) {
+        if (part != other)
+            return part < other ? -1 : 1;
+        if (part == PART_END)
+            return 0;
+        if (part == PART_NUMBER) {
             struct str x = take_number(&a);
             int order = compare_numbers(x, take_number(&b));
 
@@ -59,9 +97,6 @@ int build_compare(struct str a, struct str b)
         a = str_skip(a, 1);
         b = str_skip(b, 1);
     }
-    if (a.len == b.len)
-        return 0;
-    return a.len == 0 ? -1 : 1;
 }
 
 /* --- platforms --- */
@@ -142,6 +177,11 @@ bool build_latest(const struct build *all, size_t count, struct str platform, st
     return false;
 }
 
+static bool may_jump(const struct build *b, struct str from)
+{
+    return b->from_version.len == 0 || build_compare(b->from_version, from) <= 0;
+}
+
 /* The newest build that an agent at `from` may take and that lies between it and `to`. */
 static bool step_between(const struct build *all, size_t count, struct str platform,
                          struct str from, struct str to, struct build *out)
@@ -150,7 +190,7 @@ static bool step_between(const struct build *all, size_t count, struct str platf
         const struct build *b = &all[i];
 
         if (build_fits(b->platform, platform) && build_compare(b->version, to) < 0 &&
-            build_compare(b->version, from) > 0 && build_compare(b->from_version, from) <= 0) {
+            build_compare(b->version, from) > 0 && may_jump(b, from)) {
             *out = *b;
             return true;
         }
@@ -168,7 +208,7 @@ bool build_step(const struct build *all, size_t count, struct str platform, stru
     if (!build_find(all, count, to, platform, &goal))
         return false;
     for (size_t steps = 0; steps < BUILD_STEPS_MAX; steps++) {
-        if (build_compare(goal.from_version, from) <= 0) {
+        if (may_jump(&goal, from)) {
             *out = steps == 0 ? goal : first;
             return true;
         }

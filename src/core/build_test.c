@@ -14,6 +14,8 @@ static void versions_are_sorted_by_their_numbers(void **state)
     static const char *const order[] = {
         "",
         "1",
+        "1.2~",
+        "1.2~1",
         "1.2",
         "1.2-3",
         "1.10",
@@ -27,7 +29,16 @@ static void versions_are_sorted_by_their_numbers(void **state)
         "v0.9.0-sumo-1",
         "v0.155.0-sumo-0",
         "v0.155.0-sumo-1",
+        "v1-RC1",
+        "v1-alpha",
+        "v1-alpha.2",
+        "v1-beta1",
+        "v1-preview",
+        "v1-rc.2",
+        "v1-rc.10",
         "v1",
+        "v1-1-dev",
+        "v1-1",
         "v18446744073709551616",
         "v18446744073709551617",
     };
@@ -117,6 +128,14 @@ static void each_step_goes_as_far_as_it_may(void **state)
     assert_string_equal(step("linux/amd64", "1.5", "2.0"), "2.0");
 }
 
+static void a_build_without_a_lowest_version_is_reached_from_anywhere(void **state)
+{
+    (void)state;
+    assert_string_equal(step("linux/amd64", "~0", "1.0"), "1.0");
+    assert_string_equal(step("linux/amd64", "-rc", "1.0"), "1.0");
+    assert_string_equal(step("linux/amd64", "?", "1.0"), "1.0");
+}
+
 static void a_way_down_is_one_step(void **state)
 {
     (void)state;
@@ -195,6 +214,7 @@ int main(void)
         cmocka_unit_test(a_build_fits_what_its_platform_says),
         cmocka_unit_test(an_exact_platform_has_two_halves),
         cmocka_unit_test(each_step_goes_as_far_as_it_may),
+        cmocka_unit_test(a_build_without_a_lowest_version_is_reached_from_anywhere),
         cmocka_unit_test(a_way_down_is_one_step),
         cmocka_unit_test(without_a_way_there_is_no_step),
         cmocka_unit_test(the_closest_of_several_builds_is_found),

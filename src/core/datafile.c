@@ -25,6 +25,10 @@ int datafile_fail(struct fail *f, int error, const char *what, const char *path)
     case EDQUOT:
     case EFBIG:
         return fail_reason(f, CODE_UNAVAILABLE, "disk_full", "cannot %s %s: %s", what, path, text);
+    case EMFILE:
+    case ENFILE:
+        return fail_reason(f, CODE_UNAVAILABLE, "too_many_files", "cannot %s %s: %s", what, path,
+                           text);
     case EACCES:
     case EPERM:
     case EROFS:

@@ -23,8 +23,8 @@ int datafile_sha256(int fd, const char *path, uint8_t out[32], int64_t *bytes, s
 /* Makes renames and new files of a directory last. */
 int datafile_sync_dir(const char *dir, struct fail *f) MUST_CHECK;
 
-/* UNAVAILABLE "disk_full", FAILED_PRECONDITION "not_writable", NOT_FOUND "no_such_file" or INTERNAL
- * "io_error" from an errno; "cannot <what> <path>: <why>". */
+/* UNAVAILABLE "disk_full", "too_many_files", FAILED_PRECONDITION "not_writable", NOT_FOUND
+ * "no_such_file" or INTERNAL "io_error" from an errno; "cannot <what> <path>: <why>". */
 int datafile_fail(struct fail *f, int error, const char *what, const char *path);
 
 #endif

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 
 #include "base/id.h"
 #include "codec/sha256.h"
@@ -294,6 +295,25 @@ static void a_part_that_comes_too_late_does_not_change_the_build(void **state)
     close(fd);
 }
 
+static void a_file_that_cannot_be_opened_now_may_be_later(void **state)
+{
+    struct fixture *x = *state;
+    struct build b = wanted("1.0", "any", STR("one"));
+    struct rlimit usual, none;
+    int fd = -1;
+
+    add(x, "1.0", "any", STR("one"));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual), 0);
+    none = usual;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+
+    int result = build_file_open(x->dir, b.sha256, &fd, &x->fail);
+
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual), 0);
+    refuses(x, result, CODE_UNAVAILABLE, "too_many_files");
+}
+
 static void builds_are_listed_newest_first(void **state)
 {
     struct fixture *x = *state;
@@ -451,6 +471,7 @@ int main(void)
         FIXTURE_TEST(a_build_that_is_added_again_has_its_file_put_back),
         cmocka_unit_test(a_build_that_was_not_added_leaves_the_files_of_others),
         FIXTURE_TEST(a_part_that_comes_too_late_does_not_change_the_build),
+        FIXTURE_TEST(a_file_that_cannot_be_opened_now_may_be_later),
         FIXTURE_TEST(builds_are_listed_newest_first),
         FIXTURE_TEST(a_file_goes_with_the_last_build_that_names_it),
         FIXTURE_TEST(without_a_catalogue_there_is_nothing_to_remove),

@@ -14,6 +14,7 @@ from enum import Enum
 from fleet import Fleet
 from received import Received
 from sumo import Sumo
+from upgrades import Upgrades
 
 
 class State(Enum):
@@ -53,7 +54,7 @@ class Seen:
 
 
 class Journal:
-    """The driver's log, one JSON line for each intent and each acknowledgement, for post-mortems."""
+    """The driver's log, a JSON line for each intent and each acknowledgement, for post-mortems."""
 
     def __init__(self, path):
         self.file = open(path, "a", buffering=1, encoding="ascii")
@@ -70,6 +71,8 @@ class Model:
         self.journal = journal
         self.fleet = Fleet(journal)
         self.sumo = Sumo(journal)
+        self.upgrades = Upgrades(journal)
+        self.ledgers = (self.fleet, self.sumo, self.upgrades)
         self.received = Received(journal)
         self.tenants = {}
         self.home = None         # the tenant whose event log tells of all tenants
@@ -108,7 +111,6 @@ class Model:
 
     def acknowledge(self, thing, key_id=None, token=None):
         """The answer said yes to what was intended for a key or a tenant."""
-        self.acknowledged += 1
         self.journal.note("acknowledged", thing=_name(thing), state=thing.state.value, id=key_id)
         if thing.state is State.COMING:
             thing.state = State.THERE
@@ -141,8 +143,8 @@ class Model:
     # --- what the server shows ----------------------------------------------------------------
 
     def compare(self, seen):
-        """seen: {tenant name: Seen} of all tenants. Settles what was in flight. Returns two lists of
-        complaints: acknowledged changes that are lost, and changes that are there by half."""
+        """seen: {tenant name: Seen} of all tenants. Settles what was in flight. Returns two lists
+        of complaints: acknowledged changes that are lost, and changes that are there by half."""
         lost, half = [], []
         for name in sorted(seen.keys() - self.tenants.keys()):
             lost.append(f"tenant {name} is there, but it was deleted, or nobody created it")
@@ -221,6 +223,8 @@ class Model:
             tenant.events_after = seq
             if kind.startswith("tenant.") and tenant.name == self.home:
                 self.tenant_events.setdefault(subject, []).append(kind)
+            elif tenant.name == self.home:
+                self.upgrades.take_event(kind, subject)
             if not kind.startswith("key."):
                 continue
             if subject in by_id:
@@ -248,11 +252,12 @@ class Model:
         """An independent view that starts to read the events anew."""
         twin = copy.deepcopy(self, {id(self.journal): self.journal})
         twin.forget_events()
-        twin.received.forget_found()
+        twin.received.forget_file()
         return twin
 
     def forget_events(self):
         self.tenant_events.clear()
+        self.upgrades.forget_events()
         for tenant in self.tenants.values():
             tenant.events_after = 0
             for key in tenant.keys.values():

@@ -6,10 +6,12 @@ half, and `muster check` must find the data file in order each time.
 
 Keys and tenants are created, revoked and deleted over HTTP from many connections, agents and
 pipelines over Connect JSON (fleet.py), collectors, sources and registrations over the Sumo Logic
-face (sumo.py), and data is sent to the URLs of sources (received.py). The moment of a kill is drawn at random: after so many acknowledged writes and a few milliseconds more, while a
-backup is streamed, while a tenant with many keys is deleted, during a drain, during start-up, and
-during the very first start, which migrates an empty data file to the present schema. The seed is
-printed; it repeats the choices, not the machine's timing."""
+face (sumo.py), builds are added and removed and agents upgraded to them (upgrades.py), and data is
+sent to the URLs of sources, with a sink that is slow (received.py). The moment of a kill is drawn
+at random: after so many acknowledged writes and a few milliseconds more, while a backup is
+streamed, while a tenant with many keys is deleted, during a drain, while the spool is full, during
+start-up, and during the very first start, which migrates an empty data file to the present schema.
+The seed is printed; it repeats the choices, not the machine's timing."""
 import argparse
 import asyncio
 import os
@@ -23,134 +25,31 @@ from collections import Counter
 
 import damage
 import received
-from fleet import FleetClient, fleet_seen
+from clients import Client
+from fleet import fleet_seen
 from model import Journal, Model, Seen, State
 from server import DATA_FILE, Broken, Failure, Server
-from sumo import SumoClient, sumo_seen, sumo_token
+from sink import Sink
+from sumo import sumo_seen, sumo_token
+from upgrades import AGENT_KEY
 from wire import Connection, Lost
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 PAGE = 500
 FRESH_EVERY = 20      # rounds over one data directory; keeps each comparison short
-LIVE_KEYS = 400       # about as many keys are kept alive
 CASCADE = 40          # keys of a tenant that is deleted under a kill
-FLEET_SHARE = 0.35    # of the changes
-SUMO_SHARE = 0.35     # same
-DATA_SHARE = 0.5      # same, of clients that have a source to send to
+DATA_SHARE = 0.5      # of the changes, by clients that have a source to send to
 TOKENS = 60           # credentials tried in a comparison
-KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "start": 10,
-         "first start": 12}
-ROLES = {"admin": ["keys:read", "keys:write"], "editor": ["collectors:read", "collectors:write"],
-         "viewer": ["collectors:read"], "agent": ["agent"]}
-
-
-class Client:
-    """One connection that writes until it is told to stop or the server dies. It owns the tenants
-    it created and the keys in them, so that their changes have one order."""
-
-    def __init__(self, run, number, rng):
-        self.run = run
-        self.rng = rng
-        self.number = number
-        self.connection = None
-        self.fleet = FleetClient(self)
-        self.sumo = SumoClient(self)
-
-    async def work(self, stop):
-        try:
-            self.connection = await self.run.connection().open()
-            while not stop.is_set():
-                await self.one_change()
-        except Lost:
-            pass
-        finally:
-            if self.connection:
-                self.connection.close()
-
-    async def one_change(self):
-        model = self.run.model
-        mine = [t for t in model.tenants.values()
-                if t.state is State.THERE and t.name.startswith(f"t{self.number}-")]
-        crowded = self.run.live > LIVE_KEYS
-        choice = self.rng.random()
-        part = self.rng.random()
-        if self.number < len(model.received.paths) and self.rng.random() < DATA_SHARE:
-            await received.send(self)
-        elif part < FLEET_SHARE:
-            await self.fleet.one_change()
-        elif part < FLEET_SHARE + SUMO_SHARE:
-            await self.sumo.one_change()
-        elif choice < 0.04 and len(mine) < 3:
-            await self.create_tenant()
-        elif choice < 0.07 and mine:
-            await self.delete_tenant(self.rng.choice(mine))
-        elif choice < (0.65 if crowded else 0.3):
-            mine.append(model.tenants["default"])
-            keys = [k for k in self.rng.choice(mine).keys.values()
-                    if k.state is State.THERE and k.label.startswith(f"k{self.number}-")]
-            if keys:
-                await self.revoke(self.rng.choice(keys))
-        else:
-            mine.append(model.tenants["default"])
-            await self.create_key(self.rng.choice(mine).name)
-
-    async def change(self, thing, method, path, body=None):
-        """Sends one change; tells the model what was answered. Returns the answer, or None."""
-        try:
-            answer = await self.connection.request(method, path, body)
-        except Lost as lost:
-            if lost.status and 200 <= lost.status < 300:
-                self.run.model.acknowledge(thing)  # the promise was read, its body was not
-            raise
-        if 200 <= answer.status < 300:
-            return answer
-        if answer.status == 503:
-            self.run.unavailable += 1
-            self.run.model.refused(thing)
-            return None
-        raise Failure(f"{method} {path} {body} was answered {answer.status}: {answer.body[:300]!r}")
-
-    def acknowledged(self, thing, key_id=None, token=None):
-        self.run.model.acknowledge(thing, key_id, token)
-        self.run.count()
-
-    async def create_tenant(self):
-        tenant = self.run.model.intend_tenant(f"t{self.number}-{self.run.serial()}")
-        if await self.change(tenant, "POST", "/admin/v1/tenants", {"name": tenant.name}):
-            self.acknowledged(tenant)
-        return tenant
-
-    async def delete_tenant(self, tenant):
-        self.run.model.intend_end(tenant)
-        live = sum(key.state is State.THERE for key in tenant.keys.values())
-        if await self.change(tenant, "DELETE", f"/admin/v1/tenants/{tenant.name}"):
-            self.run.live -= live
-            self.acknowledged(tenant)
-
-    async def create_key(self, tenant):
-        role = self.rng.choice(list(ROLES))
-        expires = self.rng.choice([None, "2099-12-31T23:59:59.125Z"])
-        scopes = self.rng.choice([[], ROLES[role]])
-        key = self.run.model.intend_key(f"k{self.number}-{self.run.serial()}", tenant, role,
-                                        scopes, expires)
-        body = {"tenant": tenant, "label": key.label, "role": role}
-        if scopes:
-            body["scopes"] = scopes
-        if expires:
-            body["expires"] = expires
-        answer = await self.change(key, "POST", "/admin/v1/keys", body)
-        if answer:
-            made = answer.json()
-            self.run.live += 1
-            self.run.model.told_scopes(key, made["scopes"])
-            self.acknowledged(key, made["id"], made["token"])
-
-    async def revoke(self, key):
-        self.run.model.intend_end(key)
-        path = f"/admin/v1/keys/{key.id}?tenant={key.tenant}"
-        if await self.change(key, "DELETE", path):
-            self.run.live -= 1
-            self.acknowledged(key)
+PACES = 0.002, 0.01, 0.03, None  # of the slow sink; None: it takes nothing
+LOADS = 10            # so many kills under load, and none left anything to deliver: no proof
+FLAGS = ["--log-level", "warn", "--rate-sumologic-key-per-minute", "0",
+         "--rate-sumologic-key-concurrent", "0", "--sink-retry", "10ms", "--sink-retry-max",
+         "20ms", "--outbound-allow", "127.0.0.1",
+         "--sink-targets", f"received=file:{received.FILE}"]
+SMALL = ["--spool-total-bytes", "1MiB", "--spool-segment-bytes", "64KiB", "--spool-queue-bytes",
+         "1MiB"]      # a spool that is soon full
+KINDS = {"writes": 46, "first writes": 8, "backup": 12, "cascade": 10, "drain": 8, "full": 6,
+         "start": 10, "first start": 12}
 
 
 class Run:
@@ -168,15 +67,20 @@ class Run:
         self.kills = Counter()
         self.stages = Counter()                     # how far the first starts were when killed
         self.starting = {False: 0.05, True: 0.05}   # seconds that a first and a later start take
+        self.sink = Sink(random.Random(options.seed))
         self.acknowledged = self.settled_there = self.settled_not = 0
-        self.unavailable = 0
-        self.fleet_calls = Counter()
-        self.sumo_calls = Counter()
-        self.received = 0
+        self.unavailable = Counter()                # answers that refused for now, by status
+        self.calls = {}                             # part -> acknowledged calls
+        self.upgrades = Counter()                   # by how they ended
+        self.received = self.repeated = 0           # messages
+        self.loads = 0                              # kills while clients wrote
+        self.owed = Counter()                       # those that left something for the sink
         self.live = 0
         self.numbers = 0
+        self.data_share = DATA_SHARE
         self.goal = None
         self.reached = None
+        self.refused = asyncio.Event()
 
     # --- used by the clients ------------------------------------------------------------------
 
@@ -191,13 +95,19 @@ class Run:
         return self.numbers
 
     def count(self):
+        """One more was acknowledged."""
+        self.model.acknowledged += 1
         if self.goal is not None and self.model.acknowledged >= self.goal:
             self.reached.set()
+
+    def held_back(self):
+        """A sender was told to come back later."""
+        self.refused.set()
 
     # --- rounds -------------------------------------------------------------------------------
 
     async def fresh(self):
-        """A new data directory. Its first start may be killed, often at once, before it succeeds."""
+        """A new data directory. Its first start may be killed, often before it succeeds."""
         self.generation += 1
         self.collect()
         if self.server:
@@ -206,24 +116,25 @@ class Run:
         self.journal.note("fresh", generation=self.generation, checkpoint_pages=pages)
         self.server = Server(self.options.bin, self.scratch / f"data{self.generation}",
                              self.scratch / "log",
-                             ["--store-checkpoint-pages", pages, "--log-level", "warn",
-                              "--rate-sumologic-key-per-minute", "0",
-                              "--rate-sumologic-key-concurrent", "0"])
+                             [*FLAGS, "--sink-targets", f"slow=http://127.0.0.1:{self.sink.port}/",
+                              "--store-checkpoint-pages", pages])
         self.server.data.mkdir()
         self.model = None
 
     def collect(self):
-        if self.model:
-            self.acknowledged += self.model.acknowledged
-            self.settled_there += self.model.settled_there
-            self.settled_not += self.model.settled_not
-            self.settled_there += self.model.fleet.settled_there
-            self.settled_not += self.model.fleet.settled_not
-            self.fleet_calls += self.model.fleet.calls
-            self.settled_there += self.model.sumo.settled_there
-            self.settled_not += self.model.sumo.settled_not
-            self.sumo_calls += self.model.sumo.calls
-            self.received += self.model.received.total()
+        """Adds up what the model counted; a new one begins from zero."""
+        model = self.model
+        if not model:
+            return
+        self.acknowledged += model.acknowledged
+        for counted in (model, *model.ledgers):
+            self.settled_there += counted.settled_there
+            self.settled_not += counted.settled_not
+        for ledger in model.ledgers:
+            self.calls[ledger.part] = self.calls.get(ledger.part, Counter()) + ledger.calls
+        self.upgrades += model.upgrades.outcomes()
+        self.received += model.received.total()
+        self.repeated += model.received.repeated
 
     async def first_start(self):
         made = self.server.credentials()
@@ -234,11 +145,16 @@ class Run:
             rows = (await self.ask(c, "/admin/v1/keys?tenant=default"))["keys"]
             self.model.sumo.token = await sumo_token(c, self.failed)
             await received.add_sources(c, self.model, self.options.clients, self.failed)
+        self.sink.begin(self.model.received)
         if [row["id"] for row in rows] != [made["id"]]:
             raise Failure(f"after the first start the keys are {rows}, the credentials {made}")
         self.model.adopt_key(made["tenant"], rows[0]["label"], made["id"], made["token"],
                              rows[0]["role"], rows[0]["scopes"])
         self.live = 1
+        client = Client(self, 0, self.rng)
+        async with self.connection() as client.connection:
+            key = await client.create_key_as(AGENT_KEY, made["tenant"], "agent", [], None)
+        self.model.upgrades.key = key.token
 
     def sleep(self, longest):
         return asyncio.sleep(self.rng.random() ** 2 * longest)
@@ -255,14 +171,16 @@ class Run:
             else:
                 self.stages[self.server.stage()] += 1
             return
-        await self.start()
+        await self.start(SMALL if kind == "full" else ())
         self.journal.note("round", kind=kind)
         await self.load(kind)
         self.check()
 
-    async def start(self):
+    async def start(self, flags=()):
         began = time.monotonic()
-        await self.server.start()
+        self.sink.go(0)
+        self.sink.begin(self.model and self.model.received)
+        await self.server.start(flags)
         self.starting[self.model is not None] = time.monotonic() - began
         if self.model:
             await self.compare()
@@ -273,8 +191,11 @@ class Run:
         if self.server.ended_alone() and kind != "drain":
             raise Failure(f"the server ended by itself: exit {self.server.process.returncode}")
         self.server.kill()
+        self.sink.begin(None)
         self.kills[kind] += 1
-        self.journal.note("killed", kind=kind)
+        owed = self.model.received.killed(self.server.data / received.FILE) if self.model else {}
+        self.journal.note("killed", kind=kind, owed=owed)
+        return owed
 
     def check(self):
         wrong = self.server.check()
@@ -285,8 +206,11 @@ class Run:
         """Clients write until the moment of the kill."""
         stop = asyncio.Event()
         self.reached = asyncio.Event()
-        few = kind == "first writes"
-        self.goal = self.model.acknowledged + self.rng.randint(1, 10 if few else 600)
+        self.refused.clear()
+        self.goal = self.model.acknowledged + self.rng.randint(1, 10 if kind == "first writes"
+                                                               else 600)
+        self.data_share = 1 if kind == "full" else DATA_SHARE
+        self.slow_down(None if kind == "full" else self.rng.choice(PACES))
         seed = self.rng.random()
         clients = [Client(self, n, random.Random(f"{seed}/{n}"))
                    for n in range(self.options.clients)]
@@ -304,7 +228,9 @@ class Run:
                     raise Failure("the clients made no progress" if not done else
                                   "the server dropped all clients before it was killed")
             moment.result()
-            self.kill(kind)
+            owed = self.kill(kind)
+            self.loads += 1
+            self.owed += Counter({sink: bool(count) for sink, count in owed.items()})
         finally:
             stop.set()
             moment.cancel()
@@ -322,9 +248,26 @@ class Run:
             await self.delete_crowded(client)
         else:
             await self.reached.wait()
+            if kind == "full":
+                await self.overflow()
             if kind == "drain":
                 self.server.terminate()
             await self.sleep(0.03 if kind == "drain" else 0.006)
+
+    def slow_down(self, pace):
+        if pace is None:
+            self.sink.stall()
+        else:
+            self.sink.go(pace)
+
+    async def overflow(self):
+        """Waits until senders are held back, and mostly until there is room again."""
+        await self.refused.wait()
+        if self.rng.random() < 0.8:
+            self.sink.go(PACES[0])
+            self.reached.clear()
+            self.goal = self.model.acknowledged + self.rng.randint(1, 300)
+            await self.reached.wait()
 
     async def backup_in_part(self):
         """Streams a backup and returns somewhere on the way, or shortly after its end."""
@@ -359,6 +302,7 @@ class Run:
                     if status >= 300:
                         raise Failure(f"deleting tenant {tenant.name} was answered {status}")
                     self.model.acknowledge(tenant)
+                    self.count()
                 except asyncio.TimeoutError:
                     pass
         finally:
@@ -396,6 +340,10 @@ class Run:
                 return Seen(keys, events)
             after = events[-1][0]
 
+    async def upgrades_seen(self, connection):
+        tasks = await self.pages(connection, "/admin/v1/upgrades", "upgrades")
+        return await self.model.upgrades.seen(connection, tasks, self.ask)
+
     async def compare(self):
         """Reads everything back and lets the model judge; then tries credentials."""
         credentials = self.server.credentials()
@@ -409,16 +357,16 @@ class Run:
             names = [t["name"] for t in await self.pages(c, "/admin/v1/tenants", "tenants")]
             seen = {name: await self.tenant_seen(c, name) for name in names}
             lost, half = self.model.compare(seen)
-            for complaints, more in zip((lost, half),
-                                        self.model.fleet.compare(await fleet_seen(c, self.failed))):
-                complaints += more
-            for complaints, more in zip((lost, half), self.model.sumo.compare(
-                    *await sumo_seen(c, self.failed))):
-                complaints += more
-            await self.model.received.compare(self.server.data, lost, half)
+            for ledger, shown in ((self.model.fleet, [await fleet_seen(c, self.failed)]),
+                                  (self.model.sumo, await sumo_seen(c, self.failed)),
+                                  (self.model.upgrades, await self.upgrades_seen(c))):
+                for complaints, more in zip((lost, half), ledger.compare(*shown)):
+                    complaints += more
+            await self.model.received.compare(self.server.data / received.FILE, lost, half)
             if not lost and not half:
                 await self.try_credentials(c, before, half)
                 await self.model.sumo.try_credentials(c, half)
+                await self.model.upgrades.try_files(c, self.server.data / "builds", half)
         if lost or half:
             raise Failure(f"{len(lost)} lost, {len(half)} half-applied:\n" +
                           "\n".join(f"  {text}" for text in (lost + half)[:30]))
@@ -459,6 +407,9 @@ class Run:
         for path in self.server.data.iterdir():
             if path.name in ("master.key", "first-credentials.json"):
                 shutil.copy2(path, copy / path.name)
+        builds = self.server.data / "builds"  # a backup holds their catalogue alone
+        if builds.exists():
+            shutil.copytree(builds, copy / "builds")
         wrong = self.server.check(copy / name)
         if wrong:
             raise Failure(f"the backup: {wrong}")
@@ -471,6 +422,7 @@ class Run:
 
     async def all_rounds(self):
         began = time.monotonic()
+        await self.sink.open()
         kinds, weights = list(KINDS), list(KINDS.values())
         while sum(self.kills.values()) < self.options.kills:
             if time.monotonic() - began > self.options.seconds_budget:
@@ -492,17 +444,24 @@ class Run:
         await self.farewell()
         self.collect()
         self.model = None
-        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kills.items()))
-        stages = ", ".join(f"{count} {stage}" for stage, count in sorted(self.stages.items()))
-        print(f"torture: killed during: {kinds}")
-        print(f"torture: first starts were killed with: {stages or 'none'}")
-        calls = ", ".join(f"{count} {call}" for call, count in sorted(self.fleet_calls.items()))
-        print(f"torture: acknowledged calls of the fleet: {calls or 'none'}")
-        calls = ", ".join(f"{count} {call}" for call, count in sorted(self.sumo_calls.items()))
-        print(f"torture: acknowledged calls of the Sumo Logic face: {calls or 'none'}")
-        print(f"torture: {self.received} messages to sources were acknowledged")
+        self.tell()
+        if self.loads >= LOADS and not self.owed["http"]:
+            raise Failure("no kill left a message that was acknowledged and not delivered")
+
+    def tell(self):
+        def listed(counter):
+            return ", ".join(f"{count} {name}" for name, count in sorted(counter.items())) or "none"
+
+        print(f"torture: killed during: {listed(self.kills)}")
+        print(f"torture: first starts were killed with: {listed(self.stages)}")
+        for part, calls in self.calls.items():
+            print(f"torture: acknowledged calls, {part}: {listed(calls)}")
+        print(f"torture: upgrades: {listed(self.upgrades)}")
+        print(f"torture: {self.received} messages to sources were acknowledged, {self.repeated} "
+              f"came again; of {self.loads} kills under load, {self.owed['file']} left something "
+              f"to deliver to the file and {self.owed['http']} to the slow sink")
         print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
-              f"{self.settled_there} of them done; {self.unavailable} answers were 503")
+              f"{self.settled_there} of them done; refused for now: {listed(self.unavailable)}")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "
               "0 lost, 0 half-applied", flush=True)
 

@@ -57,11 +57,16 @@ class Connection:
         lines = [f"{method} {path} HTTP/1.1", "Host: muster", f"Authorization: {authorization}",
                  *fields]
         payload = b""
-        if body is not None:
+        if isinstance(body, bytes):
+            payload = body
+            lines += [f"Content-Length: {len(payload)}"]
+        elif body is not None:
             payload = json.dumps(body).encode()
             lines += ["Content-Type: application/json", f"Content-Length: {len(payload)}"]
         elif method in ("POST", "PUT"):
             lines += ["Content-Length: 0"]
+        if not self.writer:
+            await self.open()
         try:
             self.writer.write("\r\n".join([*lines, "", ""]).encode() + payload)
             await self.writer.drain()
@@ -109,5 +114,4 @@ class Connection:
             parts = [piece async for piece in self.pieces(status, fields)]
         if fields.get("connection", "").lower() == "close":
             self.close()
-            await self.open()
         return Answer(status, fields, b"".join(parts))

@@ -35,6 +35,7 @@ struct inlet_ref {
     struct arena *arena; /* of all that follows, and of itself */
     struct inlet inlet;
     struct rules *rules; /* NULL: broken */
+    struct boundary boundary;
     struct tally *tally;
     struct shard *shard;
     size_t refs;
@@ -123,10 +124,13 @@ static struct inlet_ref *ref_new(const struct inlet *in)
     r->inlet = *in;
     r->inlet.code = arena_str(a, in->code);
     r->inlet.metadata = arena_str(a, in->metadata);
+    r->inlet.prefix = arena_str(a, in->prefix);
     r->inlet.rules = copy_rules(a, in);
     r->refs = 1;
     if (rules_compile(a, r->inlet.rules, in->rule_count, in->hash, &r->rules, &f) < 0)
         r->rules = NULL;
+    if (boundary_compile(a, in->boundary, in->prefix, &r->boundary, &f) < 0)
+        r->boundary = (struct boundary){.kind = BOUNDARY_LINE};
     return r;
 }
 
@@ -298,6 +302,11 @@ const struct inlet *inlet_of(const struct inlet_ref *r)
 const struct rules *inlet_rules(const struct inlet_ref *r)
 {
     return r->rules;
+}
+
+const struct boundary *inlet_boundary(const struct inlet_ref *r)
+{
+    return &r->boundary;
 }
 
 void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t now_us)

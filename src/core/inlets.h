@@ -5,6 +5,7 @@
 #ifndef CORE_INLETS_H
 #define CORE_INLETS_H
 
+#include "core/messages.h"
 #include "core/rules.h"
 #include "core/store.h"
 
@@ -15,7 +16,8 @@ struct inlet {
     int64_t collector;
     int64_t source;
     struct str code; /* unguessable; the last part of the URL */
-    bool message_per_request;
+    enum boundary_kind boundary;
+    struct str prefix;   /* of BOUNDARY_PREFIX */
     struct str metadata; /* defaults, as "name=value" lines; what a request says goes before */
     const struct rule_spec *rules;
     size_t rule_count;
@@ -35,7 +37,8 @@ struct inlets *inlets_new(void) RETURNS_NONNULL;
 void inlets_free(struct inlets **i);
 
 /* Copies and compiles; takes the place of the inlet of that source. A rule that does not compile
- * refuses data rather than letting it through unmasked. */
+ * refuses data rather than letting it through unmasked; where a prefix does not, each line is a
+ * message. */
 void inlets_put(struct inlets *i, const struct inlet *in);
 void inlets_remove(struct inlets *i, uint64_t tenant, int64_t source);
 void inlets_remove_collector(struct inlets *i, uint64_t tenant, int64_t collector);
@@ -47,6 +50,7 @@ void inlet_unref(struct inlet_ref **r);
 
 const struct inlet *inlet_of(const struct inlet_ref *r) RETURNS_NONNULL;
 const struct rules *inlet_rules(const struct inlet_ref *r); /* NULL: broken */
+const struct boundary *inlet_boundary(const struct inlet_ref *r) RETURNS_NONNULL;
 void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t now_us);
 
 /* Zeros for a source without an inlet. */

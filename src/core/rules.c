@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See rules.h. Patterns are written for java.util.regex. What RE2 does not know it refuses itself;
- * what it would understand in another way is refused here, since a rule that hides something must
- * not quietly hide less. Two spellings are translated: (?<name>...) and \uXXXX. */
+/* See rules.h. */
 #include "core/rules.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "codec/md5.h"
-#include "codec/regex.h"
 #include "codec/sha256.h"
 #include "codec/utf8.h"
+#include "core/java_regex.h"
 
-/* A message may become so much longer, and have so many matches of a rule; what lies behind is cut
- * off, as it would pass unread. */
-#define GROWTH_FACTOR 4
-#define GROWTH_LEAST  ((size_t)64 << 10)
-#define MATCHES_MAX   16384
+/* Between two looks at the time that was spent. */
+#define SEARCHES_PER_LOOK 64
 
 struct rule {
     enum rule_kind kind;
@@ -32,127 +28,7 @@ struct rules {
     enum rule_hash hash;
 };
 
-/* --- patterns --- */
-
-/* Walks a pattern, a construct at a time. */
-struct walk {
-    struct str rest;
-    struct buf out;
-    bool in_class;
-    bool in_quote;
-    const char *why; /* what is refused; NULL so far */
-};
-
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static void pass(struct walk *w, size_t len)
-{
-    buf_put_str(&w->out, str_first(w->rest, len));
-    w->rest = str_skip(w->rest, len);
-}
-
-static bool is_code_unit(struct str s)
-{
-    if (s.len < 6)
-        return false;
-    for (size_t i = 2; i < 6; i++)
-        if (!is_hex(s.p[i]))
-            return false;
-    return true;
-}
-
-static void walk_escape(struct walk *w)
-{
-    char c = w->rest.len > 1 ? w->rest.p[1] : '\0';
-
-    if (c == 'u' && is_code_unit(w->rest)) {
-        buf_put_str(&w->out, STR("\\x{"));
-        buf_put(&w->out, w->rest.p + 2, 4);
-        buf_put_byte(&w->out, '}');
-        w->rest = str_skip(w->rest, 6);
-        return;
-    }
-    if (c == 'v' || c == 'C')
-        w->why =
-            c == 'v' ? "\\v means several characters in Java: write them out" : "\\C is not known";
-    w->in_quote = c == 'Q';
-    pass(w, 2);
-}
-
-/* "(?...": what follows the question mark. */
-static void walk_group(struct walk *w)
-{
-    struct str at = str_skip(w->rest, 2);
-    char second = at.len > 1 ? at.p[1] : '\0';
-
-    if (str_starts_with(at, STR("<")) &&
-        ((second >= 'a' && second <= 'z') || (second >= 'A' && second <= 'Z'))) {
-        buf_put_str(&w->out, STR("(?P"));
-        w->rest = at;
-        return;
-    }
-    for (size_t i = 0; i < at.len && at.p[i] != ')' && at.p[i] != ':' && at.p[i] != '<'; i++)
-        if (at.p[i] == 'U')
-            w->why = "the flag U means something else here";
-    pass(w, 2);
-}
-
-static void walk_class_begin(struct walk *w)
-{
-    w->in_class = true;
-    pass(w, 1);
-    if (str_starts_with(w->rest, STR("^")))
-        pass(w, 1);
-    if (str_starts_with(w->rest, STR("]")))
-        w->why = "write \\] at the beginning of a class";
-}
-
-static void walk_step(struct walk *w)
-{
-    if (w->in_quote) {
-        w->in_quote = !str_starts_with(w->rest, STR("\\E"));
-        pass(w, w->in_quote ? 1 : 2);
-    } else if (w->rest.p[0] == '\\') {
-        walk_escape(w);
-    } else if (w->in_class) {
-        if (w->rest.p[0] == '[' || str_starts_with(w->rest, STR("&&")))
-            w->why = "classes within classes are not known";
-        w->in_class = w->rest.p[0] != ']';
-        pass(w, 1);
-    } else if (w->rest.p[0] == '[') {
-        walk_class_begin(w);
-    } else if (str_starts_with(w->rest, STR("(?"))) {
-        walk_group(w);
-    } else {
-        pass(w, 1);
-    }
-}
-
-static int translate(struct arena *a, struct str pattern, struct str *out, struct fail *f)
-{
-    struct walk w = {.rest = pattern};
-
-    /* Each \u is six characters and becomes eight. */
-    buf_init_arena(&w.out, a, REGEX_PATTERN_MAX * 2);
-    while (w.rest.len > 0 && !w.why)
-        walk_step(&w);
-    if (w.why)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_pattern", "invalid pattern: %s", w.why);
-    *out = buf_str(&w.out);
-    return 0;
-}
-
 /* --- compiling --- */
-
-static void free_regex(void *arg)
-{
-    struct regex *r = arg;
-
-    regex_free(&r);
-}
 
 static bool matches_whole(enum rule_kind kind)
 {
@@ -161,17 +37,11 @@ static bool matches_whole(enum rule_kind kind)
 
 static int compile(struct arena *a, const struct rule_spec *spec, struct rule *out, struct fail *f)
 {
-    struct str pattern = {0};
-    bool whole = matches_whole(spec->kind);
+    enum java_regex_fit fit = matches_whole(spec->kind) ? JAVA_REGEX_WHOLE : JAVA_REGEX_ANYWHERE;
 
-    if (spec->pattern.len > REGEX_PATTERN_MAX)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_pattern",
-                           "invalid pattern: it is too long");
     *out = (struct rule){.kind = spec->kind, .mask = arena_str(a, spec->mask)};
-    if (translate(a, spec->pattern, &pattern, f) < 0 ||
-        regex_compile(pattern, whole ? REGEX_ANCHORED : 0, &out->regex, f) < 0)
+    if (java_regex_compile(a, spec->pattern, fit, &out->regex, f) < 0)
         return -1;
-    arena_on_free(a, free_regex, out->regex);
     out->groups = regex_group_count(out->regex);
     if (spec->kind != RULE_HASH && spec->kind != RULE_MASK)
         return 0;
@@ -206,23 +76,59 @@ int rules_compile(struct arena *a, const struct rule_spec *specs, size_t count, 
 
 /* --- applying --- */
 
-/* As a reader would show it; then a dot matches what was no UTF-8, too, and hides no less. */
-static struct str make_utf8(struct arena *a, struct str s)
+static int64_t thread_us(void)
 {
-    struct buf out;
+    struct timespec t = {0};
 
-    buf_init_arena(&out, a, s.len * 3);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void rules_work_init(struct rules_work *w, size_t max, int64_t cpu_us)
+{
+    *w = (struct rules_work){.until_us = thread_us() + cpu_us};
+    for (size_t i = 0; i < COUNTOF(w->texts); i++)
+        buf_init(&w->texts[i], max);
+}
+
+void rules_work_done(struct rules_work *w)
+{
+    for (size_t i = 0; i < COUNTOF(w->texts); i++)
+        buf_done(&w->texts[i]);
+}
+
+/* Time goes with the text for each search, but a search may look at all of it for each match. */
+static bool is_over_time(struct rules_work *w)
+{
+    if (w->searches++ % SEARCHES_PER_LOOK == 0)
+        w->over_time |= thread_us() >= w->until_us;
+    return w->over_time;
+}
+
+/* The one that does not hold the text that is worked on. */
+static struct buf *other_text(struct rules_work *w)
+{
+    w->current ^= 1;
+    buf_clear(&w->texts[w->current]);
+    return &w->texts[w->current];
+}
+
+/* As a reader would show it; then a dot matches what was no UTF-8, too, and hides no less. */
+static struct str make_utf8(struct rules_work *w, struct str s)
+{
+    struct buf *out = other_text(w);
+
     while (s.len > 0) {
         size_t good = utf8_valid_len(s);
 
-        buf_put_str(&out, str_first(s, good));
+        buf_put_str(out, str_first(s, good));
         s = str_skip(s, good);
         if (s.len > 0) {
-            buf_put_str(&out, STR("\xef\xbf\xbd"));
+            buf_put_str(out, STR("\xef\xbf\xbd"));
             s = str_skip(s, utf8_bad_len(s));
         }
     }
-    return buf_str(&out);
+    return buf_str(out);
 }
 
 static bool passes(const struct rules *r, struct str message)
@@ -300,54 +206,71 @@ static size_t next_place(struct str text, struct str match)
     return end + MAX(utf8_char_len(str_skip(text, end)), (size_t)1);
 }
 
-static struct str hide(const struct rules *r, const struct rule *rule, struct arena *a,
-                       struct str text)
+/* One match: what stands before it, and it without what its groups say. *done moves behind. */
+static void hide_match(const struct rules *r, const struct rule *rule, struct str text,
+                       struct str *groups, size_t *done, struct buf *out)
 {
-    struct str groups[REGEX_GROUPS_MAX + 1] = {{0}};
-    struct buf out;
-    size_t done = 0, at = 0, matches = 0;
+    size_t n = sort_groups(groups, rule->groups);
 
-    while (at <= text.len && regex_search(rule->regex, text, at, groups, rule->groups + 1)) {
-        struct str match = groups[0];
-        size_t n = sort_groups(groups + 1, rule->groups);
+    for (size_t i = 0; i < n; i++) {
+        size_t from = (size_t)(groups[i].p - text.p);
+        size_t end = from + groups[i].len;
 
-        if (matches == 0)
-            buf_init_arena(&out, a, MAX(text.len * GROWTH_FACTOR, GROWTH_LEAST));
-        for (size_t i = 1; i <= n; i++) {
-            size_t from = (size_t)(groups[i].p - text.p);
-            size_t end = from + groups[i].len;
-
-            if (from < done) /* within one that is hidden already; or a part of it */
-                from = MIN(done, end);
-            else
-                buf_put_str(&out, (struct str){text.p + done, from - done});
-            if (from < end)
-                put_hidden(r, rule, (struct str){text.p + from, end - from}, &out);
-            done = MAX(done, end);
-        }
-        at = next_place(text, match);
-        if (++matches >= MATCHES_MAX || out.overflow)
-            return buf_str(&out);
+        if (from < *done) /* within one that is hidden already; or a part of it */
+            from = MIN(*done, end);
+        else
+            buf_put_str(out, (struct str){text.p + *done, from - *done});
+        if (from < end)
+            put_hidden(r, rule, (struct str){text.p + from, end - from}, out);
+        *done = MAX(*done, end);
     }
-    if (matches == 0 || done == 0)
-        return text;
-    buf_put_str(&out, str_skip(text, done));
-    return buf_str(&out);
 }
 
-bool rules_apply(const struct rules *r, struct arena *a, struct str message, struct str *out)
+/* False: too much. */
+static bool hide(const struct rules *r, const struct rule *rule, struct rules_work *w,
+                 struct str *text)
+{
+    struct str groups[REGEX_GROUPS_MAX + 1] = {{0}};
+    struct buf *out = NULL;
+    size_t done = 0, at = 0;
+
+    if (text->len == 0)
+        return true;
+    while (at <= text->len && regex_search(rule->regex, *text, at, groups, rule->groups + 1)) {
+        if (!out)
+            out = other_text(w);
+        at = next_place(*text, groups[0]);
+        hide_match(r, rule, *text, groups + 1, &done, out);
+        if (out->overflow || is_over_time(w))
+            return false;
+    }
+    if (done == 0) {
+        w->current ^= out ? 1 : 0; /* nothing was hidden: the text stays where it is */
+        return true;
+    }
+    buf_put_str(out, str_skip(*text, done));
+    *text = buf_str(out);
+    return !out->overflow;
+}
+
+enum rules_verdict rules_apply(const struct rules *r, struct rules_work *w, struct str message,
+                               struct str *out)
 {
     struct str text = message;
 
+    if (is_over_time(w))
+        return RULES_TOO_MUCH;
     if (r->count > 0 && !utf8_is_valid(text))
-        text = make_utf8(a, text);
+        text = make_utf8(w, text);
+    if (w->texts[w->current].overflow)
+        return RULES_TOO_MUCH;
     if (!passes(r, text))
-        return false;
+        return RULES_DROPPED;
     for (size_t i = 0; i < r->count; i++)
-        if (!matches_whole(r->items[i].kind))
-            text = hide(r, &r->items[i], a, text);
+        if (!matches_whole(r->items[i].kind) && !hide(r, &r->items[i], w, &text))
+            return RULES_TOO_MUCH;
     *out = text;
-    return true;
+    return RULES_PASSED;
 }
 
 bool rules_are_idle(const struct rules *r)

@@ -36,10 +36,30 @@ struct rules;
 int rules_compile(struct arena *a, const struct rule_spec *specs, size_t count, enum rule_hash hash,
                   struct rules **out, struct fail *f) MUST_CHECK;
 
-/* One message: false when it is dropped, else *out is it or its altered copy in the arena. In the
- * order: include and exclude on the text as it came, then hash and mask in the order of the list.
- */
-bool rules_apply(const struct rules *r, struct arena *a, struct str message, struct str *out);
+/* What it takes to apply rules to the messages of a request: room, which is used again for each,
+ * and an end to the time. One thread. */
+struct rules_work {
+    struct buf texts[2];
+    unsigned current;
+    unsigned searches;
+    int64_t until_us; /* of the thread's own time */
+    bool over_time;
+};
+
+/* No message may become longer than `max`; after `cpu_us` no more are looked at. */
+void rules_work_init(struct rules_work *w, size_t max, int64_t cpu_us);
+void rules_work_done(struct rules_work *w);
+
+enum rules_verdict {
+    RULES_PASSED,
+    RULES_DROPPED,
+    RULES_TOO_MUCH, /* too long or too slow; nothing may pass in part */
+};
+
+/* One message: *out is it, or its altered copy until the next one. In the order: include and
+ * exclude on the text as it came, then hash and mask in the order of the list. */
+enum rules_verdict rules_apply(const struct rules *r, struct rules_work *w, struct str message,
+                               struct str *out) MUST_CHECK;
 
 /* Whether there is anything to do at all. */
 bool rules_are_idle(const struct rules *r);

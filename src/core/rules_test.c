@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #define RULE(k, p)    ((struct rule_spec){.kind = (k), .pattern = STR(p)})
+#define TEXT_MAX      ((size_t)1 << 20)
 #define MASK(p, text) ((struct rule_spec){.kind = RULE_MASK, .pattern = STR(p), .mask = STR(text)})
 
 static int setup(void **state)
@@ -35,13 +36,27 @@ static struct rules *compile(struct arena *a, const struct rule_spec *specs, siz
     return r;
 }
 
-/* What one rule makes of a message; "-" when it is dropped. */
+/* What rules make of a message; "-" when it is dropped, "+" when it is too much. */
+static struct str apply(struct arena *a, const struct rules *r, struct str message)
+{
+    struct rules_work w;
+    struct str out = STR("");
+
+    rules_work_init(&w, TEXT_MAX, INT64_MAX / 2);
+
+    enum rules_verdict v = rules_apply(r, &w, message, &out);
+
+    out = arena_str(a, out);
+    rules_work_done(&w);
+    return v == RULES_PASSED ? out : v == RULES_DROPPED ? STR("-") : STR("+");
+}
+
+/* What one rule makes of it. */
 static void expect(struct arena *a, struct rule_spec spec, const char *message, const char *wanted)
 {
     struct rules *r = compile(a, &spec, 1);
-    struct str out = STR("-");
+    struct str out = apply(a, r, str_of(message));
 
-    IGNORE(rules_apply(r, a, str_of(message), &out));
     if (!str_eq(out, str_of(wanted)))
         fail_msg("/%.*s/ made \"%.*s\" of \"%s\", not \"%s\"", STR_ARG(spec.pattern), STR_ARG(out),
                  message, wanted);
@@ -63,12 +78,11 @@ static void include_keeps_only_what_one_of_them_matches(void **state)
                                       RULE(RULE_INCLUDE, ".*fatal.*"),
                                       RULE(RULE_EXCLUDE, ".*harmless.*")};
     struct rules *r = compile(*state, specs, COUNTOF(specs));
-    struct str out;
 
-    assert_true(rules_apply(r, *state, STR("an error"), &out));
-    assert_true(rules_apply(r, *state, STR("how fatal"), &out));
-    assert_false(rules_apply(r, *state, STR("all is well"), &out));
-    assert_false(rules_apply(r, *state, STR("a harmless error"), &out));
+    assert_true(str_eq(apply(*state, r, STR("an error")), STR("an error")));
+    assert_true(str_eq(apply(*state, r, STR("how fatal")), STR("how fatal")));
+    assert_true(str_eq(apply(*state, r, STR("all is well")), STR("-")));
+    assert_true(str_eq(apply(*state, r, STR("a harmless error")), STR("-")));
 }
 
 static void mask_replaces_each_group_of_each_match(void **state)
@@ -101,14 +115,13 @@ static void hash_takes_md5_or_sha256_in_hex(void **state)
 {
     const struct rule_spec spec = RULE(RULE_HASH, "user=(\\w+)");
     struct rules *r = NULL;
-    struct str out;
     struct fail f;
 
     expect(*state, spec, "user=abc!", "user=900150983cd24fb0d6963f7d28e17f72!");
     assert_int_equal(rules_compile(*state, &spec, 1, RULE_SHA256, &r, &f), 0);
-    assert_true(rules_apply(r, *state, STR("user=abc!"), &out));
-    assert_true(str_eq(out, STR("user=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001"
-                                "5ad!")));
+    assert_true(str_eq(apply(*state, r, STR("user=abc!")),
+                       STR("user=ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f2001"
+                           "5ad!")));
 }
 
 static void filters_see_the_text_as_it_came(void **state)
@@ -116,10 +129,8 @@ static void filters_see_the_text_as_it_came(void **state)
     const struct rule_spec specs[] = {MASK("(secret)", "#"), MASK("(#)", "+"),
                                       RULE(RULE_INCLUDE, ".*secret.*")};
     struct rules *r = compile(*state, specs, COUNTOF(specs));
-    struct str out;
 
-    assert_true(rules_apply(r, *state, STR("a secret"), &out));
-    assert_true(str_eq(out, STR("a +")));
+    assert_true(str_eq(apply(*state, r, STR("a secret")), STR("a +")));
 }
 
 /* Bytes that are no UTF-8 do not end what a rule hides. */
@@ -207,21 +218,74 @@ static void forward_does_nothing_here(void **state)
     expect(*state, spec, "abc", "abc");
 }
 
-/* Neither so many matches nor so long masks make a message grow without end; what is cut off is not
- * shown. */
-static void what_comes_out_is_bounded(void **state)
+/* A rule that finds nothing to hide leaves the text to the next one. */
+static void rules_work_on_what_the_one_before_has_left(void **state)
+{
+    const struct rule_spec specs[] = {MASK("(a)", "bb"), MASK("()", "#"),      MASK("(x*)c", "#"),
+                                      MASK("(b)", "c"),  MASK("none(x)", "#"), MASK("(c)", "")};
+    struct rules *r = compile(*state, specs, COUNTOF(specs));
+
+    assert_true(str_eq(apply(*state, r, STR("1a2\xff")), STR("12\xef\xbf\xbd")));
+    assert_true(str_eq(apply(*state, r, STR("a")), STR("")));
+}
+
+/* Room is used again: what was done to one message does not show in the next. */
+static void messages_do_not_see_each_other(void **state)
+{
+    const struct rule_spec specs[] = {MASK("(a+)", "xyz"), MASK("(z)", "!")};
+    struct rules *r = compile(*state, specs, COUNTOF(specs));
+    struct rules_work w;
+    struct str out;
+
+    rules_work_init(&w, TEXT_MAX, INT64_MAX / 2);
+    for (size_t i = 0; i < 100; i++) {
+        assert_int_equal(rules_apply(r, &w, STR("aa-aa-aa"), &out), RULES_PASSED);
+        assert_true(str_eq(out, STR("xy!-xy!-xy!")));
+        assert_int_equal(rules_apply(r, &w, STR("b"), &out), RULES_PASSED);
+        assert_true(str_eq(out, STR("b")));
+    }
+    rules_work_done(&w);
+}
+
+/* However much there is to hide: all of it or nothing passes. */
+static void a_message_is_never_cut(void **state)
 {
     const struct rule_spec spec = RULE(RULE_HASH, "(\\d)");
     struct rules *r = compile(*state, &spec, 1);
-    size_t len = 200000;
+    size_t len = 20000;
     char *digits = arena_alloc(*state, len);
     struct str out;
 
     memset(digits, '7', len);
-    assert_true(rules_apply(r, *state, str_make(digits, len), &out));
-    assert_true(out.len <= len * 4);
+    out = apply(*state, r, str_make(digits, len));
+    assert_int_equal(out.len, len * 32);
     for (size_t i = 0; i + 32 <= out.len; i += 32)
         assert_memory_equal(out.p + i, "8f14e45fceea167a5a36dedd4bea2543", 32);
+    len = TEXT_MAX / 32 + 1;
+    digits = arena_alloc(*state, len);
+    memset(digits, '7', len);
+    assert_true(str_eq(apply(*state, r, str_make(digits, len)), STR("+")));
+    len = TEXT_MAX / 3 + 1; /* each byte that is no UTF-8 becomes three */
+    memset(digits = arena_alloc(*state, len), '\xff', len);
+    assert_true(str_eq(apply(*state, r, str_make(digits, len)), STR("+")));
+}
+
+static void time_is_bounded(void **state)
+{
+    const struct rule_spec spec = MASK("(a)(?:.*z)?", "#");
+    struct rules *r = compile(*state, &spec, 1);
+    size_t len = 1 << 20;
+    char *text = arena_alloc(*state, len);
+    struct rules_work w;
+    struct str out;
+
+    /* Each match looks at all that follows. */
+    memset(text, 'a', len);
+    rules_work_init(&w, TEXT_MAX, 20000);
+    assert_int_equal(rules_apply(r, &w, str_make(text, len), &out), RULES_TOO_MUCH);
+    assert_int_equal(rules_apply(r, &w, STR("a"), &out), RULES_TOO_MUCH);
+    assert_true(w.over_time);
+    rules_work_done(&w);
 }
 
 int main(void)
@@ -240,7 +304,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_would_be_read_otherwise_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(hiding_needs_a_group_and_not_too_many, setup, teardown),
         cmocka_unit_test_setup_teardown(forward_does_nothing_here, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_comes_out_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_work_on_what_the_one_before_has_left, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(messages_do_not_see_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_message_is_never_cut, setup, teardown),
+        cmocka_unit_test_setup_teardown(time_is_bounded, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,12 @@
 #ifndef API_SUMOLOGIC_RECEIVED_H
 #define API_SUMOLOGIC_RECEIVED_H
 
+#include "core/messages.h"
 #include "core/rules.h"
 #include "net/http.h"
 
-/* Messages in a body: lines that are not empty, or all of it. */
-uint64_t received_count(struct str body, bool message_per_request);
+/* Messages in a body; what is no text is one. */
+uint64_t received_count(const struct boundary *by, struct str type, struct str body);
 
 /* "host=...\nname=...\n": what the header fields say, then the query's parameters of the same
  * names, then the defaults. Whatever names something first wins, but fields add up. `signal`
@@ -21,8 +22,8 @@ struct str received_query(struct arena *a, struct str query);
 
 /* Each message through the rules: what passes, in the order it came, and how many those are.
  * INVALID_ARGUMENT "rules_need_text" for a type that is no text; RESOURCE_EXHAUSTED
- * "body_too_large" for more than `max` bytes afterwards. */
-int received_filter(struct arena *a, const struct rules *r, bool message_per_request,
+ * "body_too_large" for more than `max` bytes afterwards, or more time than a request may take. */
+int received_filter(struct arena *a, const struct rules *r, const struct boundary *by,
                     struct str type, struct str body, size_t max, struct str *out,
                     uint64_t *messages, struct fail *f) MUST_CHECK;
 

@@ -30,7 +30,7 @@ static void check_metadata(struct arena *a, struct str text)
     expect(n <= 6);
 }
 
-static void check_rules(struct arena *a, struct str body, bool single)
+static void check_rules(struct arena *a, struct str body, const struct boundary *by)
 {
     const struct rule_spec specs[] = {
         {.kind = RULE_EXCLUDE, .pattern = STR("(?s)no.*")},
@@ -41,12 +41,31 @@ static void check_rules(struct arena *a, struct str body, bool single)
     struct fail f = {0};
 
     expect(rules_compile(a, specs, COUNTOF(specs), RULE_MD5, &r, &f) == 0);
-    if (received_filter(a, r, single, STR("text/plain"), body, body.len * 3 + 1, &out, &messages,
-                        &f) < 0)
+    if (received_filter(a, r, by, STR("text/plain"), body, body.len * 3 + 1, &out, &messages, &f) <
+        0)
         abort();
     expect(str_index(out, 'x') < 0);
-    expect(messages <= received_count(body, single));
-    expect(single || messages <= received_count(out, false));
+    expect(messages <= received_count(by, STR(""), body));
+    expect(by->kind != BOUNDARY_LINE || messages <= received_count(by, STR(""), out));
+}
+
+/* One behind the other, and nothing between them but line breaks. */
+static void check_messages(struct str body, const struct boundary *by)
+{
+    const char *end = body.p;
+    struct messages m;
+    struct str message;
+
+    messages_begin(&m, by, body);
+    while (messages_next(&m, &message)) {
+        expect(message.len > 0 && message.p >= end);
+        for (; end < message.p; end++)
+            expect(*end == '\n' || *end == '\r');
+        end = message.p + message.len;
+        expect(end <= body.p + body.len);
+    }
+    for (; end < body.p + body.len; end++)
+        expect(*end == '\n' || *end == '\r');
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -56,7 +75,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     check_metadata(a, text);
     expect(received_query(a, text).len <= text.len);
-    check_rules(a, text, size > 0 && (data[0] & 1) != 0);
+    for (enum boundary_kind kind = BOUNDARY_LINE; kind <= BOUNDARY_PREFIX; kind++) {
+        struct boundary by = {0};
+        struct fail f = {0};
+
+        expect(boundary_compile(a, kind, STR("\\[?\\d+"), &by, &f) == 0);
+        check_messages(text, &by);
+        if (size > 0 && data[0] % 4 == kind)
+            check_rules(a, text, &by);
+    }
     arena_free(&a);
     return 0;
 }

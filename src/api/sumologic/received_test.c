@@ -26,6 +26,10 @@ static void assert_str(struct str got, const char *wanted)
         fail_msg("\"%.*s\" is not \"%s\"", STR_ARG(got), wanted);
 }
 
+static const struct boundary by_line = {.kind = BOUNDARY_LINE};
+static const struct boundary by_body = {.kind = BOUNDARY_BODY};
+static const struct boundary inferred = {.kind = BOUNDARY_INFER};
+
 static void messages_are_lines_that_are_not_empty(void **state)
 {
     static const struct {
@@ -36,9 +40,11 @@ static void messages_are_lines_that_are_not_empty(void **state)
 
     (void)state;
     for (size_t i = 0; i < COUNTOF(rows); i++)
-        assert_int_equal(received_count(str_of(rows[i].body), false), rows[i].count);
-    assert_int_equal(received_count(STR("a\nb\n"), true), 1);
-    assert_int_equal(received_count(STR(""), true), 0);
+        assert_int_equal(received_count(&by_line, STR(""), str_of(rows[i].body)), rows[i].count);
+    assert_int_equal(received_count(&by_body, STR(""), STR("a\nb\n")), 1);
+    assert_int_equal(received_count(&by_body, STR(""), STR("")), 0);
+    assert_int_equal(received_count(&by_line, STR("application/x-protobuf"), STR("a\nb\n")), 1);
+    assert_int_equal(received_count(&inferred, STR("text/plain"), STR("a\n b\nc\n")), 2);
 }
 
 /* --- metadata --- */
@@ -132,14 +138,15 @@ static void each_line_goes_through_the_rules_by_itself(void **state)
     uint64_t messages;
     struct fail f;
 
-    assert_int_equal(received_filter(*state, r, false, STR("text/plain"),
+    assert_int_equal(received_filter(*state, r, &by_line, STR("text/plain"),
                                      STR("one key=abc\r\n\na debug line\nlast\n"), 1000, &out,
                                      &messages, &f),
                      0);
     assert_str(out, "one key=#\nlast");
     assert_int_equal(messages, 2);
     assert_int_equal(
-        received_filter(*state, r, false, STR(""), STR("debug\n"), 1000, &out, &messages, &f), 0);
+        received_filter(*state, r, &by_line, STR(""), STR("debug\n"), 1000, &out, &messages, &f),
+        0);
     assert_str(out, "");
     assert_int_equal(messages, 0);
 }
@@ -151,11 +158,28 @@ static void one_message_is_all_of_the_body(void **state)
     uint64_t messages;
     struct fail f;
 
-    assert_int_equal(received_filter(*state, r, true, STR("text/plain"),
+    assert_int_equal(received_filter(*state, r, &by_body, STR("text/plain"),
                                      STR("a debug\nkey=a\nkey=b\n"), 1000, &out, &messages, &f),
                      0);
     assert_str(out, "a debug\nkey=#\nkey=#\n");
     assert_int_equal(messages, 1);
+}
+
+static void rules_see_messages_of_several_lines(void **state)
+{
+    const struct rule_spec spec = {.kind = RULE_EXCLUDE, .pattern = STR("(?s).*debug.*")};
+    struct rules *r;
+    struct str out;
+    uint64_t messages;
+    struct fail f;
+
+    assert_int_equal(rules_compile(*state, &spec, 1, RULE_MD5, &r, &f), 0);
+    assert_int_equal(received_filter(*state, r, &inferred, STR("text/plain"),
+                                     STR("one\n\tdebug\r\ntwo\r\n\tmore\r\n\r\nthree\n"), 1000,
+                                     &out, &messages, &f),
+                     0);
+    assert_str(out, "two\r\n\tmore\nthree");
+    assert_int_equal(messages, 2);
 }
 
 static void what_rules_cannot_read_is_refused(void **state)
@@ -168,8 +192,8 @@ static void what_rules_cannot_read_is_refused(void **state)
     struct fail f;
 
     for (size_t i = 0; i < COUNTOF(types); i++) {
-        assert_int_equal(received_filter(*state, r, false, str_of(types[i]), STR("x"), 1000, &out,
-                                         &messages, &f),
+        assert_int_equal(received_filter(*state, r, &by_line, str_of(types[i]), STR("x"), 1000,
+                                         &out, &messages, &f),
                          -1);
         assert_string_equal(f.reason, "rules_need_text");
     }
@@ -182,9 +206,9 @@ static void what_grows_too_much_is_refused(void **state)
     uint64_t messages;
     struct fail f;
 
-    assert_int_equal(
-        received_filter(*state, r, false, STR(""), STR("aaaa\nbbbb\ncccc"), 9, &out, &messages, &f),
-        -1);
+    assert_int_equal(received_filter(*state, r, &by_line, STR(""), STR("aaaa\nbbbb\ncccc"), 9, &out,
+                                     &messages, &f),
+                     -1);
     assert_string_equal(f.reason, "body_too_large");
 }
 
@@ -201,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_line_goes_through_the_rules_by_itself, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(one_message_is_all_of_the_body, setup, teardown),
+        cmocka_unit_test_setup_teardown(rules_see_messages_of_several_lines, setup, teardown),
         cmocka_unit_test_setup_teardown(what_rules_cannot_read_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(what_grows_too_much_is_refused, setup, teardown),
     };

@@ -104,10 +104,14 @@ static int begin(struct call *c, struct fail *f)
 static int filter_and_store(struct call *c, struct fail *f)
 {
     struct intake *in = c->carry;
+    const struct rules *rules = inlet_rules(in->inlet);
+    const struct boundary *by = inlet_boundary(in->inlet);
     struct spool_record *r = &in->append.record;
 
-    if (received_filter(c->arena, inlet_rules(in->inlet), inlet_of(in->inlet)->message_per_request,
-                        r->type, r->data, c->route->body_limit * 2, &r->data, &in->messages, f) < 0)
+    if (rules_are_idle(rules))
+        in->messages = received_count(by, r->type, r->data);
+    else if (received_filter(c->arena, rules, by, r->type, r->data, c->route->body_limit * 2,
+                             &r->data, &in->messages, f) < 0)
         return -1;
     return store(in, f);
 }
@@ -130,8 +134,9 @@ int sumo_receive(struct call *c, struct fail *f)
     in->append.record.tenant = inlet->tenant;
     in->append.record.collector = inlet->collector;
     in->append.record.source = inlet->source;
-    if (rules_are_idle(rules)) {
-        in->messages = received_count(in->append.record.data, inlet->message_per_request);
+    if (rules_are_idle(rules) && inlet->boundary != BOUNDARY_PREFIX) {
+        in->messages =
+            received_count(inlet_boundary(ref), in->append.record.type, in->append.record.data);
         return store(in, f);
     }
     c->carry = in;

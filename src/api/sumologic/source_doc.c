@@ -96,6 +96,8 @@ static int rules_take(struct arena *a, const struct source_type *type, struct js
 {
     struct json_value *filters = json_find(tree, STR("filters"));
 
+    if ((type->flags & SOURCE_URL) != 0 && source_boundary_check(a, tree, f) < 0)
+        return -1;
     if (!filters || (type->flags & SOURCE_CONFIG_NAME) != 0)
         return 0;
     return source_rules_check(a, filters, (type->flags & SOURCE_URL) != 0, f);

@@ -61,7 +61,6 @@ static struct str metadata_of(struct arena *a, const struct json_value *tree)
 
 bool sumo_source_inlet(struct arena *a, const struct source *row, struct inlet *out)
 {
-    const struct json_value *single;
     struct source_doc doc = {0};
     struct fail ignored;
     size_t count = 0;
@@ -69,16 +68,15 @@ bool sumo_source_inlet(struct arena *a, const struct source *row, struct inlet *
     if (source_doc_decode(a, row, &doc, &ignored) < 0 || (doc.type->flags & SOURCE_URL) == 0 ||
         source_doc_token(&doc).len == 0)
         return false;
-    single = json_find(doc.tree, STR("messagePerRequest"));
     *out = (struct inlet){
         .tenant = row->tenant,
         .collector = row->collector,
         .source = row->id,
         .code = source_doc_token(&doc),
-        .message_per_request = single && single->boolean,
         .metadata = metadata_of(a, doc.tree),
         .hash = source_hash_of(doc.tree),
     };
+    out->boundary = source_boundary_of(doc.tree, &out->prefix);
     out->rules = source_rules_of(a, json_find(doc.tree, STR("filters")), &count);
     out->rule_count = count;
     return true;

@@ -259,3 +259,38 @@ int source_rules_check(struct arena *a, struct json_value *filters, bool compile
                        "The regular expression of a rule cannot be used: %s.", why.message));
     return fail_field(f, "%s", why.field);
 }
+
+/* --- boundaries --- */
+
+static bool flag_of(const struct json_value *source, const char *name, bool otherwise)
+{
+    const struct json_value *v = json_find(source, str_of(name));
+
+    return v ? v->boolean : otherwise;
+}
+
+enum boundary_kind source_boundary_of(const struct json_value *source, struct str *prefix)
+{
+    *prefix = source_text(source, "manualPrefixRegexp");
+    if (flag_of(source, "messagePerRequest", false))
+        return BOUNDARY_BODY;
+    if (!flag_of(source, "multilineProcessingEnabled", true))
+        return BOUNDARY_LINE;
+    if (flag_of(source, "useAutolineMatching", true))
+        return BOUNDARY_INFER;
+    return prefix->len > 0 ? BOUNDARY_PREFIX : BOUNDARY_LINE;
+}
+
+int source_boundary_check(struct arena *a, const struct json_value *source, struct fail *f)
+{
+    struct boundary ignored;
+    struct fail why = {0};
+    struct str prefix;
+
+    if (source_boundary_of(source, &prefix) != BOUNDARY_PREFIX ||
+        boundary_compile(a, BOUNDARY_PREFIX, prefix, &ignored, &why) == 0)
+        return 0;
+    IGNORE(fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
+                       "The regular expression of a boundary cannot be used: %s.", why.message));
+    return fail_field(f, "manualPrefixRegexp");
+}

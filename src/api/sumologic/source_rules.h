@@ -6,6 +6,7 @@
 #define API_SUMOLOGIC_SOURCE_RULES_H
 
 #include "api/sumologic/members.h"
+#include "core/messages.h"
 #include "core/rules.h"
 
 /* What a look at the brackets says. */
@@ -32,6 +33,13 @@ int source_rules_check(struct arena *a, struct json_value *filters, bool compile
 
 /* In the arena; *count may be 0. Of checked ones. */
 struct rule_spec *source_rules_of(struct arena *a, const struct json_value *filters, size_t *count);
+
+/* Where a source's messages begin; *prefix is for BOUNDARY_PREFIX. */
+enum boundary_kind source_boundary_of(const struct json_value *source, struct str *prefix);
+
+/* That the receiver can use it; "fields_invalid". */
+int source_boundary_check(struct arena *a, const struct json_value *source, struct fail *f)
+    MUST_CHECK;
 
 /* "SHA-256", else the default. */
 enum rule_hash source_hash_of(const struct json_value *source);

@@ -6,6 +6,7 @@
 
 #include "base/number.h"
 #include "codec/utf8.h"
+#include "core/agent_words.h"
 #include "core/event.h"
 #include "proto/muster_store_v1_rows.pb.h"
 
@@ -44,28 +45,15 @@ const char *upgrade_state_name(enum upgrade_state s)
 
 /* --- what agents say of themselves --- */
 
-static struct str find_local(const struct agent *agent, const char *const *keys)
-{
-    for (size_t k = 0; keys[k]; k++)
-        for (size_t i = 0; i < agent->local.count; i++)
-            if (str_eq(agent->local.items[i].key, str_of(keys[k])))
-                return agent->local.items[i].value;
-    return STR("");
-}
-
 struct str upgrade_running(const struct agent *agent)
 {
-    static const char *const keys[] = {"collector.version", "service.version", NULL};
-
-    return find_local(agent, keys);
+    return agent_word_said(agent, AGENT_WORD_VERSION);
 }
 
 struct str upgrade_platform(struct arena *a, const struct agent *agent)
 {
-    static const char *const os_keys[] = {"collector.os", "os.type", NULL};
-    static const char *const arch_keys[] = {"collector.arch", "host.arch", "os.arch", NULL};
-    struct str os = find_local(agent, os_keys);
-    struct str arch = find_local(agent, arch_keys);
+    struct str os = agent_word_said(agent, AGENT_WORD_OS_TYPE);
+    struct str arch = agent_word_said(agent, AGENT_WORD_ARCH);
 
     /* A text for people ("GNU/Linux") is no name of a platform. */
     if (str_index(os, '/') >= 0 || str_index(os, ' ') >= 0)

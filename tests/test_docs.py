@@ -11,8 +11,9 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PAGES = ["README.md", "docs/operations.md", "docs/sumologic.md"]
+PAGES = ["README.md", "docs/operations.md", "docs/sumologic.md", "docs/upgrades.md"]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.S | re.M)
+FILE = re.compile(r"^```conf\n(.*?)^```", re.S | re.M)
 # The server takes every MUSTER_ variable for configuration; these are the tests' own.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("MUSTER_")}
 BINARY = os.environ.get("MUSTER_BIN", str(ROOT / "build/release/muster"))
@@ -57,6 +58,16 @@ def test_every_command_shown_works(page, started):
     done = subprocess.run(["bash", "-c", "set -euo pipefail\nshopt -s expand_aliases\n" + script],
                           cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{script}\n--\n{done.stdout}\n--\n{done.stderr}"
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=f"{page} {n}")
+                                  for page in sorted(p.relative_to(ROOT) for p in ROOT.glob("docs/*.md"))
+                                  for n, text in enumerate(FILE.findall((ROOT / page).read_text()))])
+def test_every_configuration_shown_is_accepted(text, tmp_path):
+    (tmp_path / "muster.conf").write_text(text)
+    done = subprocess.run([BINARY, "config", "check", "--config", "muster.conf"], cwd=tmp_path,
+                          env=ENVIRONMENT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
 
 
 def test_readme_begins_with_the_one_command():

@@ -199,17 +199,27 @@ class UpgradeWriter(Writer):
     async def change_catalogue(self):
         rank = self.rng.choice(RANKS)
         thing = "build", self.number, rank
+        choice = self.rng.random()
         if thing not in self.ledger.values:
-            await self.add(thing, rank)
-        elif self.rng.random() < 0.4:
+            value = {"since": self.rng.choice([0, 0, rank - 1])}
+            data, value["sha256"] = content(self.rng.randrange(CONTENTS))
+            await self.add(thing, data, value | {"bytes": len(data)})
+        elif choice < 0.2:
+            await self.add_again(thing)
+        elif choice < 0.5:
             await self.call("DELETE build", "DELETE",
                             f"{ADMIN}?version={version(self.number, rank)}"
                             f"&platform={platform(self.number)}", None, {thing: None})
 
-    async def add(self, thing, rank):
+    async def add_again(self, thing):
+        """As somebody does who did not hear that the first time went well."""
+        value = self.ledger.values[thing]
+        data = next(data for data, digest in map(content, range(CONTENTS))
+                    if digest == value["sha256"])
+        await self.add(thing, data, value)
+
+    async def add(self, thing, data, value):
         """In parts; an upload that was not finished goes with the next start."""
-        since = self.rng.choice([0, 0, rank - 1])
-        data, digest = content(self.rng.randrange(CONTENTS))
         upload = await self.call("POST upload", "POST", ADMIN + "/uploads", None, {})
         part = max(len(data) // self.rng.randint(1, 3), 1)
         for offset in range(0, len(data), part):
@@ -218,12 +228,12 @@ class UpgradeWriter(Writer):
                     f"{ADMIN}/uploads/{upload.json()['upload']}?offset={offset}",
                     data[offset:offset + part], {}):
                 return
-        body = {"upload": upload.json()["upload"], "version": version(self.number, rank),
-                "platform": platform(self.number), "sha256": digest}
-        if since:
-            body["from_version"] = version(self.number, since)
-        await self.call("POST build", "POST", ADMIN, body, {
-            thing: {"sha256": digest, "bytes": len(data), "since": since}})
+        body = {"upload": upload.json()["upload"], "version": version(*thing[1:]),
+                "platform": platform(self.number), "sha256": value["sha256"]}
+        if value["since"]:
+            body["from_version"] = version(self.number, value["since"])
+        await self.call("POST build", "POST", ADMIN, body,
+                        {} if thing in self.ledger.values else {thing: value})
 
     # --- agents -------------------------------------------------------------------------------
 

@@ -77,6 +77,9 @@ int spool_read(struct spool_cursor *c, struct arena *a, size_t max_bytes, struct
 /* Everything that was read so far has been delivered, and may go. Durable when it returns 0. */
 int spool_commit(struct spool_cursor *c, struct fail *f) MUST_CHECK;
 
+/* Records that it has not passed yet. Any thread. */
+uint64_t spool_cursor_waiting(struct spool_cursor *c);
+
 /* Waits until there is something to read, the time has come or spool_wake() was called. */
 void spool_wait(struct spool_cursor *c, int64_t until_us);
 void spool_wake(struct spool *s);
@@ -88,6 +91,8 @@ int spool_forget_others(struct spool *s, const char *const *names, size_t count,
 
 struct spool_stats {
     int64_t bytes;
+    int64_t total_bytes; /* the most that it may become */
+    bool disk_full;      /* the latest batch found no room on the disk */
     uint64_t segments;
     uint64_t appended; /* records */
     uint64_t oldest_seq;

@@ -382,6 +382,10 @@ int store_task_update(struct store_tx *tx, const struct task *t, const struct ta
                       struct fail *f) MUST_CHECK;
 int store_task_next_due(struct store_tx *tx, int64_t *wall_us, struct fail *f) MUST_CHECK;
 
+/* How many of that kind are open, of all tenants. */
+int store_task_count_open(struct store_tx *tx, struct str kind, int64_t *count, struct fail *f)
+    MUST_CHECK;
+
 /* Finished tasks that were last changed before then; at most `limit` of all tenants. */
 int store_task_prune(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
                      struct fail *f) MUST_CHECK;

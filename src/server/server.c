@@ -31,6 +31,7 @@
 #include "rpc/dispatch.h"
 #include "server/apply.h"
 #include "server/data_audit.h"
+#include "server/data_watch.h"
 #include "server/exit_reason.h"
 #include "server/heartbeat.h"
 #include "server/housekeeping.h"
@@ -65,13 +66,14 @@ struct server {
     struct workers *workers;
     struct api_host api;
     struct admin_app admin;
-    struct admin_probe probes[2];
+    struct admin_probe probes[4];
     struct fleet_app fleet;
     struct native *native;
     struct package_app package;
     struct inlets *inlets;
     struct spool *spool;
     struct sinks *sinks;
+    struct data_watch *watch;
     struct belongings belongings;
     struct sumologic_app sumologic;
     const struct rpc_table *rpc[RPC_TABLE_COUNT];
@@ -245,7 +247,16 @@ static int start_sinks(struct server *s, struct fail *f)
         .metrics = s->metrics,
     };
 
-    return apply_sinks(s->config, s->arena, &o, f) < 0 ? -1 : sinks_start(&o, &s->sinks, f);
+    if (apply_sinks(s->config, s->arena, &o, f) < 0 || sinks_start(&o, &s->sinks, f) < 0)
+        return -1;
+    s->watch = data_watch_new(&(struct data_watch_options){
+        .metrics = s->metrics,
+        .clock = s->host.clock,
+        .store = s->store,
+        .spool = s->spool,
+        .sinks = s->sinks,
+    });
+    return 0;
 }
 
 static int open_sumologic(struct server *s, struct fail *f)
@@ -254,7 +265,7 @@ static int open_sumologic(struct server *s, struct fail *f)
     if (open_spool(s, f) < 0)
         return -1;
     s->belongings = (struct belongings){.keyring = s->ring, .inlets = s->inlets};
-    registry_on_delete(s->registry, belongings_drop, &s->belongings);
+    registry_on_delete(s->registry, belongings_drop, belongings_drop_all, &s->belongings);
     s->sumologic = (struct sumologic_app){
         .agent_settings = &s->settings,
         .store = s->store,
@@ -327,8 +338,12 @@ static int probe_draining(void *arg, struct fail *f)
 
 static void fill_admin(struct server *s)
 {
-    s->probes[0] = (struct admin_probe){"store", probe_store, s};
-    s->probes[1] = (struct admin_probe){"running", probe_draining, s};
+    s->probes[0] = (struct admin_probe){.name = "store", .check = probe_store, .arg = s};
+    s->probes[1] = (struct admin_probe){.name = "running", .check = probe_draining, .arg = s};
+    s->probes[2] = (struct admin_probe){
+        .name = "spool", .advice = true, .check = data_watch_spool, .arg = s->watch};
+    s->probes[3] = (struct admin_probe){
+        .name = "sinks", .advice = true, .check = data_watch_sinks, .arg = s->watch};
     s->admin = (struct admin_app){
         .store = s->store,
         .keyring = s->ring,
@@ -501,6 +516,7 @@ static int start_scheduler(struct server *s, struct fail *f)
     housekeeping_expire(s->housekeeping, c->agents_expire_after_us);
     housekeeping_expire_ephemeral(s->housekeeping, c->sumologic_ephemeral_after_us);
     s->scheduler = scheduler_new(&o);
+    data_watch_register(s->watch, s->scheduler);
     housekeeping_register(s->housekeeping, s->scheduler, c->store_last_used_interval_us,
                           c->agents_seen_interval_us);
     return scheduler_start(s->scheduler, f);
@@ -750,6 +766,7 @@ void server_free(struct server **server)
     inlets_free(&s->inlets);
     registry_free(&s->registry);
     keyring_free(&s->ring);
+    data_watch_free(&s->watch);
     process_metrics_free(&s->process);
     metrics_free(&s->metrics);
     arena_free(&s->arena);

@@ -72,6 +72,17 @@ struct sinks;
  * bad target. */
 int sinks_start(const struct sinks_options *o, struct sinks **out, struct fail *f) MUST_CHECK;
 
+struct sink_status {
+    const char *name;   /* lives as long as the sinks */
+    uint64_t waiting;   /* records that are not delivered */
+    int64_t oldest_us;  /* wall, when the first of them was received; 0: none is known to wait */
+    int64_t failing_us; /* for how long every delivery has failed; 0: it goes well */
+    char error[256];    /* then: why */
+};
+
+/* The i-th of them; false: there are fewer. Any thread. */
+bool sinks_status(struct sinks *s, size_t i, struct sink_status *out);
+
 /* Lets the delivery that runs finish until then (monotonic), gives it up afterwards; what was not
  * delivered stays in the spool. Before the spool is closed and the client freed. */
 void sinks_stop(struct sinks **s, int64_t until_us);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,9 @@ struct sink {
     struct waiter *pause; /* between two attempts */
     pthread_t thread;
     bool started;
+    int64_t oldest_us;  /* guarded by the lock of all, as the two below; see struct sink_status */
+    int64_t failing_us; /* monotonic, since when; 0: it goes well */
+    char error[256];
     struct metric_counter *delivered;
     struct metric_counter *refused;
     struct metric_counter *failures;
@@ -36,7 +40,7 @@ struct sinks {
     size_t count;
     struct slot stopping;  /* set once */
     struct waiter *ending; /* woken by each thread that ends */
-    pthread_mutex_t lock;  /* guards what follows */
+    pthread_mutex_t lock;  /* guards what follows, and how each sink stands */
     size_t running;
 };
 
@@ -44,6 +48,54 @@ static bool is_stopping(struct sinks *all)
 {
     return slot_get(&all->stopping) != NULL;
 }
+
+/* --- how it stands --- */
+
+static void note_oldest(struct sink *s, int64_t received_us)
+{
+    pthread_mutex_lock(&s->all->lock);
+    s->oldest_us = received_us;
+    pthread_mutex_unlock(&s->all->lock);
+}
+
+static void note_success(struct sink *s)
+{
+    pthread_mutex_lock(&s->all->lock);
+    s->failing_us = 0;
+    pthread_mutex_unlock(&s->all->lock);
+}
+
+static void note_failure(struct sink *s, const struct fail *f)
+{
+    int64_t now = clock_mono_us(s->all->o.clock);
+
+    pthread_mutex_lock(&s->all->lock);
+    if (s->failing_us == 0)
+        s->failing_us = MAX(now, 1);
+    snprintf(s->error, sizeof(s->error), "%s", f->message);
+    pthread_mutex_unlock(&s->all->lock);
+}
+
+bool sinks_status(struct sinks *all, size_t i, struct sink_status *out)
+{
+    if (i >= all->count)
+        return false;
+
+    struct sink *s = &all->items[i];
+    int64_t now = clock_mono_us(all->o.clock);
+
+    *out = (struct sink_status){.name = s->name, .waiting = spool_cursor_waiting(s->cursor)};
+    pthread_mutex_lock(&all->lock);
+    out->oldest_us = s->oldest_us;
+    if (s->failing_us > 0) {
+        out->failing_us = MAX(now - s->failing_us, 1);
+        memcpy(out->error, s->error, sizeof(out->error));
+    }
+    pthread_mutex_unlock(&all->lock);
+    return true;
+}
+
+/* --- delivering --- */
 
 /* Half of it and a random part of the other half, so that sinks of one target do not march in step.
  */
@@ -57,6 +109,7 @@ static void rest(struct sink *s, int64_t *pause_us, const struct fail *f)
     const struct sinks_options *o = &s->all->o;
 
     counter_add(s->failures, 1);
+    note_failure(s, f);
     log_warn(o->host.log, "a sink could not deliver; it will try again", KV_STR("sink", s->name),
              KV_STR("error", f->message), KV_STR("detail", f->detail),
              KV_INT("pause_ms", *pause_us / 1000));
@@ -77,6 +130,7 @@ static bool deliver(struct sink *s, const struct spool_record *records, size_t c
 
         if (is_stopping(s->all))
             return false;
+        note_oldest(s, records->received_us);
 
         int rc = s->kind->deliver(s->state, records, count, scratch, &taken, &refused, &f);
 
@@ -85,8 +139,10 @@ static bool deliver(struct sink *s, const struct spool_record *records, size_t c
         counter_add(s->refused, refused);
         records += taken;
         count -= taken;
-        if (taken > 0)
+        if (taken > 0) {
             pause_us = s->all->o.retry_us;
+            note_success(s);
+        }
         if (rc < 0 && !is_stopping(s->all))
             rest(s, &pause_us, &f);
         arena_reset(scratch);
@@ -101,6 +157,7 @@ static void commit(struct sink *s)
 
     while (spool_commit(s->cursor, &f) < 0 && !is_stopping(s->all))
         rest(s, &pause_us, &f);
+    note_success(s);
 }
 
 /* What is unreadable was passed over and counts as read. */
@@ -120,6 +177,7 @@ static void read_and_deliver(struct sink *s, struct arena *a, struct arena *scra
                   KV_STR("error", f.message), KV_STR("detail", f.detail));
         commit(s);
     } else if (count == 0) {
+        note_oldest(s, 0);
         spool_wait(s->cursor, FOR_EVER);
     } else if (deliver(s, records, count, scratch)) {
         commit(s);

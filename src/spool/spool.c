@@ -198,6 +198,8 @@ void spool_stats(struct spool *s, struct spool_stats *out)
     pthread_mutex_lock(&s->lock);
     *out = (struct spool_stats){
         .bytes = s->bytes,
+        .total_bytes = s->o.total_bytes,
+        .disk_full = s->disk_full,
         .segments = s->segment_count,
         .appended = s->appended,
         .oldest_seq = s->segment_count > 0 ? s->segments[0].first_seq : s->next_seq,
@@ -229,6 +231,8 @@ static void make_series(struct spool *s)
             metrics_gauge(m, "muster_spool_queued_bytes", "Data that waits to be written.", ""),
         .records =
             metrics_counter(m, "muster_spool_records_total", "Records that are on disk.", ""),
+        .written = metrics_counter(m, "muster_spool_written_bytes_total",
+                                   "Bytes of records that are on disk.", ""),
         .refused = metrics_counter(m, "muster_spool_refused_total",
                                    "Records that were turned away before they were written.", ""),
         .lost = metrics_counter(m, "muster_spool_failed_total",

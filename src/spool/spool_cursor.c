@@ -285,6 +285,18 @@ int spool_commit(struct spool_cursor *c, struct fail *f)
     return rc;
 }
 
+uint64_t spool_cursor_waiting(struct spool_cursor *c)
+{
+    struct spool *s = c->spool;
+
+    pthread_mutex_lock(&s->lock);
+
+    uint64_t waiting = s->next_seq - MIN(s->next_seq, c->mark->seq);
+
+    pthread_mutex_unlock(&s->lock);
+    return waiting;
+}
+
 void spool_wait(struct spool_cursor *c, int64_t until_us)
 {
     struct spool *s = c->spool;

@@ -44,6 +44,7 @@ struct spool_series {
     struct metric_gauge *segments;
     struct metric_gauge *queued;
     struct metric_counter *records;
+    struct metric_counter *written;
     struct metric_counter *refused;
     struct metric_counter *lost;
     struct metric_counter *unreadable;
@@ -72,6 +73,7 @@ struct spool {
     bool closing;
     bool failed;       /* for good */
     bool refused_full; /* the latest sender was sent away */
+    bool disk_full;    /* the latest batch was */
     bool rotate;       /* the writer is to begin a new segment */
 
     struct queue queue;

@@ -210,6 +210,7 @@ static void publish(struct spool *s)
     s->next_seq += s->batch_count;
     s->appended += s->batch_count;
     s->queued_bytes -= s->batch_bytes;
+    s->disk_full = false;
     gauge_set(s->m.bytes, s->bytes);
     gauge_set(s->m.segments, (int64_t)s->segment_count);
     gauge_set(s->m.queued, s->queued_bytes);
@@ -218,6 +219,7 @@ static void publish(struct spool *s)
             waiter_wake(m->cursor->wake);
     pthread_mutex_unlock(&s->lock);
     counter_add(s->m.records, s->batch_count);
+    counter_add(s->m.written, (uint64_t)s->batch_bytes);
     histogram_observe(s->m.batch, (double)s->batch_count);
 }
 
@@ -228,6 +230,7 @@ static void settle(struct spool *s, const struct fail *lost)
     if (lost) {
         pthread_mutex_lock(&s->lock);
         s->queued_bytes -= s->batch_bytes;
+        s->disk_full = lost->reason && strcmp(lost->reason, "disk_full") == 0;
         gauge_set(s->m.queued, s->queued_bytes);
         pthread_mutex_unlock(&s->lock);
         counter_add(s->m.lost, s->batch_count);

@@ -200,6 +200,7 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_TASK_PRUNE] =
         "DELETE FROM tasks WHERE (tenant, id) IN (SELECT tenant, id FROM tasks"
         " WHERE state >= 2 AND updated_us < $1 ORDER BY updated_us LIMIT $2)",
+    [SQL_TASK_COUNT_OPEN] = "SELECT COUNT(*) FROM tasks WHERE state < 2 AND kind = $1",
 
     [SQL_SETTING_GET] = "SELECT value FROM settings WHERE tenant = $1 AND name = $2",
     [SQL_SETTING_PUT] =

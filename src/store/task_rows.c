@@ -197,6 +197,18 @@ int store_task_next_due(struct store_tx *tx, int64_t *wall_us, struct fail *f)
     return 0;
 }
 
+int store_task_count_open(struct store_tx *tx, struct str kind, int64_t *count, struct fail *f)
+{
+    const struct sql_value args[] = {ARG_TEXT(kind)};
+    struct sql_cursor *q;
+
+    if (tx_one(tx, SQL_TASK_COUNT_OPEN, args, COUNTOF(args), &q, f) < 0)
+        return -1;
+    *count = tx_int(tx, q, 0);
+    tx_finish(tx, q);
+    return 0;
+}
+
 int store_task_prune(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
                      struct fail *f)
 {

@@ -33,6 +33,7 @@ struct admin_findings {
 /* One condition of being ready. Loop thread: memory only. -1 with a message for the operator. */
 struct admin_probe {
     const char *name;
+    bool advice; /* somebody should look, but requests are answered all the same */
     int (*check)(void *arg, struct fail *f);
     void *arg;
 };

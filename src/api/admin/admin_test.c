@@ -49,6 +49,7 @@ struct world {
     struct fail core_fail; /* CODE_OK: core succeeds */
     struct admin_findings findings;
     bool probe_fails;
+    bool advice_fails;
 };
 
 static struct world world; /* one a test; the fakes have no other way to reach it */
@@ -273,7 +274,16 @@ static int fake_probe(void *arg, struct fail *f)
     return world.probe_fails ? fail_set(f, CODE_UNAVAILABLE, "disk full") : 0;
 }
 
-static const struct admin_probe probes[] = {{"store", fake_probe, NULL}};
+static int fake_advice(void *arg, struct fail *f)
+{
+    (void)arg;
+    return world.advice_fails ? fail_set(f, CODE_UNAVAILABLE, "look here") : 0;
+}
+
+static const struct admin_probe probes[] = {
+    {.name = "store", .check = fake_probe},
+    {.name = "spool", .advice = true, .check = fake_advice},
+};
 
 static void become(const char *tenant, enum role role, uint32_t scopes)
 {
@@ -748,7 +758,11 @@ static void probes_answer_without_a_credential(void **state)
     (void)state;
     expect(ask_as(HTTP_GET, "/livez", NULL, false), 200, "ok\n");
     expect(ask_as(HTTP_GET, "/readyz", NULL, false), 200, "ok\n");
-    expect(ask_as(HTTP_GET, "/readyz?verbose", NULL, false), 200, "[+] store: ok\nok\n");
+    expect(ask_as(HTTP_GET, "/readyz?verbose", NULL, false), 200,
+           "[+] store: ok\n[+] spool: ok\nok\n");
+    world.advice_fails = true;
+    expect(ask_as(HTTP_GET, "/readyz", NULL, false), 200, "[!] spool: look here\nok\n");
+    world.advice_fails = false;
     world.probe_fails = true;
     expect(ask_as(HTTP_GET, "/livez", NULL, false), 200, "ok\n");
     expect(ask_as(HTTP_GET, "/readyz", NULL, false), 503, "[-] store: disk full\nnot ready\n");

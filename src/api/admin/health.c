@@ -12,7 +12,8 @@ int health_live(struct call *c, struct fail *f)
     return 0;
 }
 
-/* "?verbose" lists every condition; otherwise only those that are not met. */
+/* "?verbose" lists every condition; otherwise only those that are not met. Advice is told, but a
+ * balancer that hears 503 would take away what still works. */
 int health_ready(struct call *c, struct fail *f)
 {
     const struct admin_app *app = admin_app_of(c);
@@ -28,8 +29,8 @@ int health_ready(struct call *c, struct fail *f)
         struct fail why = {0};
 
         if (p->check(p->arg, &why) < 0) {
-            ready = false;
-            buf_printf(&text, "[-] %s: %s\n", p->name, why.message);
+            ready = ready && p->advice;
+            buf_printf(&text, "[%c] %s: %s\n", p->advice ? '!' : '-', p->name, why.message);
         } else if (verbose) {
             buf_printf(&text, "[+] %s: ok\n", p->name);
         }

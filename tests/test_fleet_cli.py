@@ -523,7 +523,8 @@ def test_another_tenant_is_for_operators(muster, server, files):
     assert run("agents", "list", *theirs, check=OK).stdout.count("over-there") == 1
     run("agents", "list", "--tenant", "default", *theirs, check=DENIED)
     for token, number, status in ((key["token"], "1", 403), (server.token(), "x", 400),
-                                  (server.token(), "0", 400), (server.token(), "-1", 400)):
+                                  (server.token(), "0", 400), (server.token(), "-1", 400),
+                                  (server.token(), "999999", 404)):
         answer = server.request("POST", "/muster.v1.FleetService/ListAgents", {}, token=token,
                                 headers=[f"Muster-Tenant: {number}"])
         assert answer.status == status, answer

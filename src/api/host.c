@@ -49,14 +49,13 @@ static int host_authenticate(struct rpc_host *host, const struct credential *cr,
     return known ? 0 : refuse(f);
 }
 
-/* The tenant comes by its number: a loop cannot ask the store for a name. One that does not exist
- * is as good as an empty one, and nothing can be written to it. */
+/* The tenant comes by its number: a loop cannot ask the store for a name. */
 static int host_act_for(struct rpc_host *host, struct str tenant, struct arena *a,
                         struct caller *caller, struct fail *f)
 {
+    struct api_host *h = CONTAINER_OF(host, struct api_host, rpc);
     uint64_t id;
 
-    (void)host;
     if (caller->role != ROLE_ADMIN || !str_eq(caller->tenant_name, STR(TENANT_DEFAULT)) ||
         !caller_may(caller, SCOPE_TENANTS))
         return fail_reason(f, CODE_PERMISSION_DENIED, "not_operator",
@@ -66,6 +65,8 @@ static int host_act_for(struct rpc_host *host, struct str tenant, struct arena *
                            "muster-tenant must be a tenant's number");
     if (id == caller->tenant)
         return 0;
+    if (!registry_has_tenant(h->registry, id))
+        return fail_reason(f, CODE_NOT_FOUND, "no_such_tenant", "there is no such tenant");
     caller->tenant = id;
     caller->tenant_name = arena_printf(a, "#%llu", (unsigned long long)id);
     caller->scopes &= ~SCOPES_OPERATOR;

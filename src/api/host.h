@@ -5,6 +5,7 @@
 #define API_HOST_H
 
 #include "core/keyring.h"
+#include "core/registry.h"
 #include "core/store.h"
 #include "rpc/dispatch.h"
 
@@ -12,6 +13,7 @@ struct api_host {
     struct rpc_host rpc;
     struct store *store;
     struct keyring *keyring;
+    struct registry *registry;
     uint64_t default_tenant; /* id of the tenant "default": who comes through the admin socket */
 };
 

@@ -12,6 +12,7 @@ struct reporting {
     struct registry *registry;
     const struct caller *by;
     const struct agent_report *report;
+    bool is_new;
     struct attributes local;
     struct agent *agent;
 };
@@ -51,9 +52,10 @@ static int check_type(enum agent_type type, struct fail *f)
     return refuse(f, "bad_type", "type", "there is no such type of agents");
 }
 
-int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fail *f)
+int agent_check_room(struct store_tx *tx, struct registry *r, uint64_t tenant, size_t max,
+                     struct fail *f)
 {
-    if (!r || max == 0 || agents_count(registry_realm(r, tenant)->agents) < max)
+    if (!r || max == 0 || registry_agents(r, tx, tenant) < max)
         return 0;
     return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many_agents",
                        "the tenant has as many agents as it may have");
@@ -112,7 +114,8 @@ static void take_words(struct reporting *g, struct changes *what)
     const struct agent_report *report = g->report;
     struct agent *a = g->agent;
 
-    if (report->has_local && !attributes_equal(&a->local, &g->local)) {
+    if (report->has_local && (g->is_new || !report->local_if_new) &&
+        !attributes_equal(&a->local, &g->local)) {
         a->local = g->local;
         what->content = true;
     }
@@ -183,7 +186,7 @@ static int report_new(struct reporting *g, uint64_t tenant, bool *changed, struc
     struct agent *a = g->agent;
     struct changes what = {0};
 
-    if (agent_check_room(g->registry, tenant, report->agents_max, f) < 0)
+    if (agent_check_room(g->tx, g->registry, tenant, report->agents_max, f) < 0)
         return -1;
     *a = (struct agent){
         .row = {.tenant = tenant, .ext_id = report->id, .last_seen_us = store_tx_now(g->tx)},
@@ -252,6 +255,7 @@ int agent_report(struct store_tx *tx, struct registry *r, const struct caller *b
         return report_known(&g, changed ? changed : &ignored, f);
     if (f->code != CODE_NOT_FOUND)
         return -1;
+    g.is_new = true;
     return report_new(&g, tenant, changed ? changed : &ignored, f);
 }
 

@@ -87,6 +87,7 @@ struct registry;
 struct agent_report {
     struct str id;
     bool has_local;
+    bool local_if_new; /* an agent that is known already keeps its own */
     bool has_name;
     bool has_status;
     bool has_effective_config;
@@ -138,9 +139,10 @@ struct attributes attributes_overlay(struct arena *a, struct str id, const struc
  * "agent.returned", "agent.left" or "agent.deleted"; agents have none of those named "collector."
  * --- */
 
-/* RESOURCE_EXHAUSTED "too_many_agents" when the tenant has that many (max 0: never). Counts what is
- * committed, so the agents of one batch of the lane may come on top. */
-int agent_check_room(struct registry *r, uint64_t tenant, size_t max, struct fail *f) MUST_CHECK;
+/* RESOURCE_EXHAUSTED "too_many_agents" when the tenant has that many (max 0: never), with those
+ * that the transaction makes. tx NULL: outside of the lane, when others may still come first. */
+int agent_check_room(struct store_tx *tx, struct registry *r, uint64_t tenant, size_t max,
+                     struct fail *f) MUST_CHECK;
 
 /* Creates the agent or takes over what it says; writes nothing (no revision, no event) when nothing
  * changes. Reports of status and effective config are durable but leave updated_us alone, and so

@@ -77,6 +77,7 @@ struct registry *registry_new(const struct registry_options *o)
     r->clock = o->clock;
     r->log = o->log;
     r->realms = realms_new(&o->pipelines);
+    pthread_mutex_init(&r->tenants_lock, NULL);
     pthread_mutex_init(&r->watch_lock, NULL);
     if (o->metrics)
         make_metrics(r, o->metrics);
@@ -90,6 +91,8 @@ void registry_free(struct registry **registry)
     if (!r)
         return;
     realms_free(&r->realms);
+    number_index_done(&r->tenants);
+    pthread_mutex_destroy(&r->tenants_lock);
     pthread_mutex_destroy(&r->watch_lock);
     free(r);
     *registry = NULL;
@@ -98,6 +101,25 @@ void registry_free(struct registry **registry)
 struct realm *registry_realm(struct registry *r, uint64_t tenant)
 {
     return realms_get(r->realms, tenant);
+}
+
+void registry_add_tenant(struct registry *r, uint64_t tenant)
+{
+    pthread_mutex_lock(&r->tenants_lock);
+    number_index_add(&r->tenants, (int64_t)tenant, 0);
+    pthread_mutex_unlock(&r->tenants_lock);
+}
+
+bool registry_has_tenant(struct registry *r, uint64_t tenant)
+{
+    uint32_t nothing;
+
+    pthread_mutex_lock(&r->tenants_lock);
+
+    bool found = tenant <= INT64_MAX && number_index_find(&r->tenants, (int64_t)tenant, &nothing);
+
+    pthread_mutex_unlock(&r->tenants_lock);
+    return found;
 }
 
 bool registry_next(struct registry *r, uint64_t after, struct realm **out)
@@ -212,6 +234,7 @@ static int load_tenants(struct registry *r, uint64_t *after, size_t *count, stru
     }
     for (size_t i = 0; result == 0 && i < *count; i++) {
         *after = tenants[i].id;
+        registry_add_tenant(r, tenants[i].id);
         result = load_pipelines(r, tenants[i].id, f);
     }
     arena_free(&a);

@@ -36,8 +36,12 @@ void registry_inactive_after(struct registry *r, int64_t after_us);
 /* Everything that is in the store. Start-up, before the first request. */
 int registry_load(struct registry *r, struct fail *f) MUST_CHECK;
 
-/* Made when it is first asked for. Any thread, no lock that is held for long. */
+/* Made when it is first asked for, so not for tenants that may not exist. Any thread, no lock that
+ * is held for long. */
 struct realm *registry_realm(struct registry *r, uint64_t tenant) RETURNS_NONNULL;
+
+/* Whether there is such a tenant. Any thread; makes no realm. */
+bool registry_has_tenant(struct registry *r, uint64_t tenant);
 
 /* Every realm there is, in order of tenant. */
 bool registry_next(struct registry *r, uint64_t after, struct realm **out);
@@ -50,14 +54,22 @@ void registry_agent_deleted(struct registry *r, struct store_tx *tx, uint64_t te
 void registry_pipeline_changed(struct registry *r, struct store_tx *tx, const struct pipeline *p);
 void registry_pipeline_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant,
                                int64_t id);
+void registry_tenant_created(struct registry *r, struct store_tx *tx, uint64_t tenant);
 void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant);
 
+/* How many the tenant has once the transaction is committed as it is now, with the jobs before this
+ * one. tx NULL: how many memory knows. */
+size_t registry_agents(struct registry *r, const struct store_tx *tx, uint64_t tenant);
+size_t registry_pipelines(struct registry *r, const struct store_tx *tx, uint64_t tenant);
+
 /* What hangs on an agent and is not part of its row (credentials, upgrades, inlets) goes with it:
- * fn is called inside of each transaction that deletes one, whoever does it. One at most; before
- * the first request. */
+ * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of one
+ * that deletes a tenant, whose rows are gone then. One pair at most; before the first request. */
 typedef int (*registry_drop_fn)(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number,
                                 struct fail *f);
-void registry_on_delete(struct registry *r, registry_drop_fn fn, void *arg);
+typedef void (*registry_drop_all_fn)(void *arg, struct store_tx *tx, uint64_t tenant);
+void registry_on_delete(struct registry *r, registry_drop_fn fn, registry_drop_all_fn all,
+                        void *arg);
 
 /* For agent_delete(). r NULL: nothing hangs on anything. */
 int registry_drop(struct registry *r, struct store_tx *tx, uint64_t tenant, int64_t number,

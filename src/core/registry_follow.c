@@ -72,6 +72,19 @@ struct deletion {
     struct str id; /* of an agent */
 };
 
+/* What the hooks of a transaction add to the number that memory knows. */
+struct tally {
+    const struct registry *registry;
+    uint64_t tenant;
+    size_t more;
+    size_t less;
+};
+
+static size_t total(const struct tally *t, size_t now)
+{
+    return now + t->more - MIN(t->less, now + t->more);
+}
+
 static struct deletion *new_deletion(struct registry *r, struct store_tx *tx, uint64_t tenant)
 {
     struct deletion *d = arena_new_type(store_tx_arena(tx), struct deletion);
@@ -100,9 +113,41 @@ void registry_agent_deleted(struct registry *r, struct store_tx *tx, uint64_t te
     store_on_commit(tx, apply_agent_deletion, d);
 }
 
-void registry_on_delete(struct registry *r, registry_drop_fn fn, void *arg)
+static void tally_agent(void *arg, const void *hook_arg)
+{
+    const struct agent_change *c = hook_arg;
+    struct tally *t = arg;
+
+    if (c->registry == t->registry && c->agent.row.tenant == t->tenant &&
+        c->agent.row.revision == 1)
+        t->more++;
+}
+
+static void tally_deletion(void *arg, const void *hook_arg)
+{
+    const struct deletion *d = hook_arg;
+    struct tally *t = arg;
+
+    if (d->registry == t->registry && d->tenant == t->tenant)
+        t->less++;
+}
+
+size_t registry_agents(struct registry *r, const struct store_tx *tx, uint64_t tenant)
+{
+    struct tally t = {.registry = r, .tenant = tenant};
+
+    if (tx) {
+        store_each_on_commit(tx, apply_agent, tally_agent, &t);
+        store_each_on_commit(tx, apply_agent_deletion, tally_deletion, &t);
+    }
+    return total(&t, agents_count(registry_realm(r, tenant)->agents));
+}
+
+void registry_on_delete(struct registry *r, registry_drop_fn fn, registry_drop_all_fn all,
+                        void *arg)
 {
     r->drop = fn;
+    r->drop_all = all;
     r->drop_arg = arg;
 }
 
@@ -188,6 +233,28 @@ void registry_pipeline_deleted(struct registry *r, struct store_tx *tx, uint64_t
         add_change(r, tx, tenant)->gone = id;
 }
 
+static void tally_pipelines(void *arg, const void *hook_arg)
+{
+    const struct pipeline_batch *b = hook_arg;
+    struct tally *t = arg;
+
+    if (b->registry != t->registry || b->tenant != t->tenant)
+        return;
+    for (const struct pipeline_change_node *c = b->first; c; c = c->next) {
+        t->less += c->gone != 0;
+        t->more += !c->gone && c->row.revision == 1;
+    }
+}
+
+size_t registry_pipelines(struct registry *r, const struct store_tx *tx, uint64_t tenant)
+{
+    struct tally t = {.registry = r, .tenant = tenant};
+
+    if (tx)
+        store_each_on_commit(tx, apply_pipelines, tally_pipelines, &t);
+    return total(&t, pipelines_count(registry_realm(r, tenant)->pipelines));
+}
+
 static void remove_pipelines(struct pipelines *p, struct arena *a)
 {
     const struct agent_view nobody = {.id = STR(""), .type = AGENT_ALLOY};
@@ -199,6 +266,30 @@ static void remove_pipelines(struct pipelines *p, struct arena *a)
         pipelines_remove(p, all[i].id);
 }
 
+struct creation {
+    struct registry *registry;
+    uint64_t tenant;
+};
+
+static void apply_tenant_creation(void *arg)
+{
+    const struct creation *c = arg;
+
+    registry_add_tenant(c->registry, c->tenant);
+}
+
+void registry_tenant_created(struct registry *r, struct store_tx *tx, uint64_t tenant)
+{
+    struct creation *c;
+
+    if (!r)
+        return;
+    c = arena_new_type(store_tx_arena(tx), struct creation);
+    c->registry = r;
+    c->tenant = tenant;
+    store_on_commit(tx, apply_tenant_creation, c);
+}
+
 static void apply_tenant_deletion(void *arg)
 {
     struct deletion *d = arg;
@@ -207,6 +298,9 @@ static void apply_tenant_deletion(void *arg)
     struct str *ids;
     size_t count;
 
+    pthread_mutex_lock(&d->registry->tenants_lock);
+    number_index_remove(&d->registry->tenants, (int64_t)d->tenant);
+    pthread_mutex_unlock(&d->registry->tenants_lock);
     agents_select(realm->agents, a, NULL, 0, &ids, &count);
     for (size_t i = 0; i < count; i++) {
         agents_remove(realm->agents, ids[i]);
@@ -218,6 +312,9 @@ static void apply_tenant_deletion(void *arg)
 
 void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant)
 {
-    if (r)
-        store_on_commit(tx, apply_tenant_deletion, new_deletion(r, tx, tenant));
+    if (!r)
+        return;
+    store_on_commit(tx, apply_tenant_deletion, new_deletion(r, tx, tenant));
+    if (r->drop_all)
+        r->drop_all(r->drop_arg, tx, tenant);
 }

@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #include "base/word.h"
+#include "core/number_index.h"
 #include "core/realms.h"
 #include "core/registry.h"
 
@@ -26,11 +27,17 @@ struct registry {
     struct realms *realms;
     struct registry_metrics metrics;
     registry_drop_fn drop; /* NULL: nothing hangs on agents */
+    registry_drop_all_fn drop_all;
     void *drop_arg;
+
+    pthread_mutex_t tenants_lock; /* guards the numbers of all tenants */
+    struct number_index tenants;
 
     pthread_mutex_t watch_lock; /* guards the watchers, also while they are told */
     struct registry_watcher *watchers;
 };
+
+void registry_add_tenant(struct registry *r, uint64_t tenant);
 
 /* Tells the watchers. */
 void registry_tell(struct registry *r, uint64_t tenant, struct str id, bool deleted);

@@ -109,10 +109,13 @@ static int delete_due(struct store_tx *tx, void *arg, struct fail *f)
     for (size_t i = 0; i < e->count; i++) {
         if (!is_due(e, store_tx_arena(tx), e->ids[i]))
             continue;
-        if (agent_delete(tx, e->registry, NULL, e->realm->tenant, e->ids[i], f) == 0)
-            e->gone++;
-        else if (f->code != CODE_NOT_FOUND)
-            return -1;
+        if (agent_delete(tx, e->registry, NULL, e->realm->tenant, e->ids[i], f) < 0) {
+            if (f->code != CODE_NOT_FOUND)
+                return -1;
+            /* Without a row it has no business in memory, where it would be found again. */
+            registry_agent_deleted(e->registry, tx, e->realm->tenant, e->ids[i]);
+        }
+        e->gone++;
     }
     return 0;
 }

@@ -65,6 +65,12 @@ void store_on_commit(struct store_tx *tx, void (*fn)(void *arg), void *arg);
  * steps can take effect at one moment. */
 void *store_last_on_commit(const struct store_tx *tx, void (*fn)(void *arg));
 
+/* Calls fn(arg, hook_arg) for each such hook that takes effect if the transaction is committed as
+ * it is now: those of the jobs before this one, too, oldest first. For what memory does not count
+ * yet. */
+void store_each_on_commit(const struct store_tx *tx, void (*hook)(void *arg),
+                          void (*fn)(void *arg, const void *hook_arg), void *arg);
+
 struct arena *store_tx_arena(struct store_tx *tx) RETURNS_NONNULL;
 
 /* The time of the transaction: one value for all its rows. Wall, microseconds. */

@@ -154,6 +154,7 @@ static int set_up(void **state)
         .rpc = {.clock = w.clock, .log = w.log, .metrics = w.metrics, .workers = w.workers},
         .store = w.store,
         .keyring = w.ring,
+        .registry = w.registry,
         .default_tenant = w.tenant,
     };
     api_host_init(&w.host);

@@ -436,6 +436,7 @@ static int open_dispatch(struct server *s, struct fail *f)
             },
         .store = s->store,
         .keyring = s->ring,
+        .registry = s->registry,
     };
     if (find_default_tenant(s, &s->api.default_tenant, f) < 0)
         return -1;

@@ -161,6 +161,31 @@ static void a_poll_of_an_unknown_agent_registers_it_without_a_name(void **state)
     assert_true(a.enabled);
 }
 
+/* A poll that did not find its agent in memory, because the registration came to the lane together
+ * with it. */
+static void attributes_for_a_new_agent_leave_a_known_one_alone(void **state)
+{
+    struct fixture *x = *state;
+    struct agent_call registration =
+        agent_registration(x, "a", "name", AGENT_ATTRIBUTES(x, "a=1", "b=2"));
+    struct agent_call poll = about(x, "a");
+
+    reports(x, &registration, true);
+    poll.report.has_local = true;
+    poll.report.local_if_new = true;
+    poll.report.returns = true;
+    poll.report.local = AGENT_ATTRIBUTES(x, "a=3");
+    reports(x, &poll, false);
+
+    struct agent a = agent_read(x, "a");
+
+    agent_assert_attributes(&a.local, AGENT_ATTRIBUTES(x, "a=1", "b=2"));
+    poll.report.id = poll.id = STR("b");
+    reports(x, &poll, true);
+    a = agent_read(x, "b");
+    agent_assert_attributes(&a.local, AGENT_ATTRIBUTES(x, "a=3"));
+}
+
 static void a_deleted_agent_comes_back_as_new(void **state)
 {
     struct fixture *x = *state;
@@ -711,6 +736,7 @@ int main(void)
         FIXTURE_TEST(other_words_replace_the_old_ones_and_leave_the_operators),
         FIXTURE_TEST(registering_what_was_created_keeps_type_remote_and_enabled),
         FIXTURE_TEST(a_poll_of_an_unknown_agent_registers_it_without_a_name),
+        FIXTURE_TEST(attributes_for_a_new_agent_leave_a_known_one_alone),
         FIXTURE_TEST(a_deleted_agent_comes_back_as_new),
         FIXTURE_TEST(an_agent_of_no_tenant_is_not_registered),
         FIXTURE_TEST(leaving_keeps_the_record_and_registering_ends_it),

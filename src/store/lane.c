@@ -125,8 +125,8 @@ static enum sql_class try_batch(struct store *s, size_t count)
         s->counters_dirty = true;
     if (s->driver->begin(s->lane) < 0)
         return s->lane->error;
-    for (size_t i = 0; i < count && class == SQL_CLASS_OK; i++)
-        class = run_job(s, &tx, &s->slots[i]);
+    for (; tx.jobs_done < count && class == SQL_CLASS_OK; tx.jobs_done++)
+        class = run_job(s, &tx, &s->slots[tx.jobs_done]);
     if (class == SQL_CLASS_OK && commit(s, &tx) == 0) {
         s->counters_dirty = false;
         return SQL_CLASS_OK;

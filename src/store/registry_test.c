@@ -2,6 +2,8 @@
 /* The registry beside a real store: what it loads, how it follows, and what it writes behind. */
 #include "store/agent_fixture.h"
 
+#include <semaphore.h>
+
 #include "base/metric.h"
 #include "core/pipeline.h"
 #include "core/registry.h"
@@ -227,6 +229,152 @@ static void deletion_shows_only_when_it_is_durable(void **state)
     b->fails = false;
     assert_int_equal(fixture_write(b->x, do_delete, b), 0);
     assert_false(knows(b, "a", &got));
+}
+
+/* --- counting --- */
+
+/* Registers one agent; the first of a batch waits until all are queued. */
+struct counted_job {
+    struct store_job base;
+    struct beside *b;
+    struct str id;
+    sem_t *entered;
+    sem_t *go;
+    sem_t *over;
+};
+
+static int run_counted(struct store_tx *tx, struct store_job *job, struct fail *f)
+{
+    struct counted_job *j = CONTAINER_OF(job, struct counted_job, base);
+    struct agent_report report = {.id = j->id, .agents_max = 3};
+
+    if (j->entered) {
+        sem_post(j->entered);
+        while (sem_wait(j->go) < 0)
+            ;
+        return 0;
+    }
+    return agent_report(tx, j->b->registry, NULL, j->b->x->tenant.id, &report, NULL, f);
+}
+
+static void done_counted(struct store_job *job, int result, const struct fail *f)
+{
+    (void)result;
+    (void)f;
+    sem_post(CONTAINER_OF(job, struct counted_job, base)->over);
+}
+
+static void submit_counted(struct beside *b, struct counted_job *j, const char *id)
+{
+    j->base = (struct store_job){.run = run_counted, .done = done_counted, .arena = arena_new(256)};
+    j->b = b;
+    j->id = str_of(id);
+    assert_int_equal(store_submit(b->x->store, &j->base, &b->x->fail), 0);
+}
+
+static void agents_of_one_batch_are_counted_together(void **state)
+{
+    static const char *const ids[] = {"a", "b", "a", "c", "d"};
+    struct counted_job first = {0}, jobs[COUNTOF(ids)] = {{{0}}};
+    struct beside *b = *state;
+    sem_t entered, go, over;
+
+    sem_init(&entered, 0, 0);
+    sem_init(&go, 0, 0);
+    sem_init(&over, 0, 0);
+    registers(b, "before", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    first = (struct counted_job){.entered = &entered, .go = &go, .over = &over};
+    submit_counted(b, &first, "");
+    while (sem_wait(&entered) < 0)
+        ;
+    for (size_t i = 0; i < COUNTOF(ids); i++) {
+        jobs[i].over = &over;
+        submit_counted(b, &jobs[i], ids[i]);
+    }
+    sem_post(&go);
+    for (size_t i = 0; i <= COUNTOF(ids); i++)
+        while (sem_wait(&over) < 0)
+            ;
+    for (size_t i = 0; i < COUNTOF(ids); i++) {
+        assert_int_equal(jobs[i].base.result, i < 3 ? 0 : -1);
+        arena_free(&jobs[i].base.arena);
+    }
+    assert_string_equal(jobs[3].base.fail.reason, "too_many_agents");
+    arena_free(&first.base.arena);
+    assert_int_equal(agents_count(realm_of(b)->agents), 3);
+    sem_destroy(&entered);
+    sem_destroy(&go);
+    sem_destroy(&over);
+}
+
+/* One job that makes and removes; what it counts in between. */
+static int do_count(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+    uint64_t tenant = b->x->tenant.id;
+    struct agent_report report = {.id = STR("new")};
+    struct pipeline other = {.tenant = tenant, .name = STR("other"), .body = b->pipeline.body};
+
+    assert_int_equal(registry_agents(b->registry, tx, tenant), 1);
+    assert_int_equal(agent_report(tx, b->registry, NULL, tenant, &report, NULL, f), 0);
+    assert_int_equal(registry_agents(b->registry, tx, tenant), 2);
+    assert_int_equal(agent_delete(tx, b->registry, NULL, tenant, STR("old"), f), 0);
+    assert_int_equal(registry_agents(b->registry, tx, tenant), 1);
+    assert_int_equal(registry_agents(b->registry, NULL, tenant), 1);
+    assert_int_equal(registry_agents(b->registry, tx, tenant + 1), 0);
+
+    assert_int_equal(registry_pipelines(b->registry, tx, tenant), 1);
+    assert_int_equal(pipeline_create(tx, b->registry, NULL, &other, f), 0);
+    assert_int_equal(registry_pipelines(b->registry, tx, tenant), 2);
+    other.enabled = true;
+    assert_int_equal(pipeline_update(tx, b->registry, NULL, &other, f), 0);
+    assert_int_equal(registry_pipelines(b->registry, tx, tenant), 2);
+    assert_int_equal(pipeline_delete(tx, b->registry, NULL, tenant, b->pipeline.id, 0, f), 0);
+    assert_int_equal(registry_pipelines(b->registry, tx, tenant), 1);
+    return after(b, 0, f);
+}
+
+static void what_a_transaction_makes_and_removes_is_counted_at_once(void **state)
+{
+    struct beside *b = *state;
+
+    registers(b, "old", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    creates_pipeline(b, "p");
+    b->fails = true;
+    assert_int_equal(fixture_write(b->x, do_count, b), -1);
+    b->fails = false;
+    assert_int_equal(fixture_write(b->x, do_count, b), 0); /* what was rolled back counts nothing */
+    assert_int_equal(registry_agents(b->registry, NULL, b->x->tenant.id), 1);
+    assert_int_equal(registry_pipelines(b->registry, NULL, b->x->tenant.id), 1);
+}
+
+static int do_tell_of_tenant(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+
+    registry_tenant_created(b->registry, tx, 77);
+    return after(b, 0, f);
+}
+
+static void tenants_are_known_when_they_are_durable(void **state)
+{
+    struct beside *b = *state;
+    struct realm *realm;
+
+    assert_true(registry_has_tenant(b->registry, b->x->tenant.id));
+    assert_false(registry_has_tenant(b->registry, 0));
+    assert_false(registry_has_tenant(b->registry, UINT64_MAX));
+    b->fails = true;
+    assert_int_equal(fixture_write(b->x, do_tell_of_tenant, b), -1);
+    assert_false(registry_has_tenant(b->registry, 77));
+    b->fails = false;
+    assert_int_equal(fixture_write(b->x, do_tell_of_tenant, b), 0);
+    assert_true(registry_has_tenant(b->registry, 77));
+    assert_false(registry_next(b->registry, b->x->tenant.id, &realm)); /* asking makes none */
+
+    b->call.tenant = b->x->tenant.id;
+    assert_int_equal(fixture_write(b->x, do_delete_tenant, b), 0);
+    assert_false(registry_has_tenant(b->registry, b->x->tenant.id));
 }
 
 static void pipelines_follow_too(void **state)
@@ -590,6 +738,28 @@ static void only_agents_that_are_silent_expire(void **state)
     assert_int_equal(agent_find(b->x, "alive", &got), 0);
 }
 
+/* More than one job takes, and all of them before the one that has a row. */
+static void agents_without_a_row_do_not_keep_others_from_expiring(void **state)
+{
+    struct beside *b = *state;
+    size_t gone = 0;
+
+    for (int i = 0; i < MORE_THAN_A_JOB; i++) {
+        struct agent lost = {
+            .row = {.tenant = b->x->tenant.id, .id = 1000000 + i, .revision = 1},
+            .registered = true,
+        };
+
+        lost.row.ext_id = arena_printf(b->x->arena, "lost-%d", i);
+        agents_put(realm_of(b)->agents, &lost);
+    }
+    registers(b, "silent", AGENT_ATTRIBUTES(b->x, "env=prod"));
+    assert_int_equal(
+        registry_expire(b->registry, FIXTURE_START_US + 5 * SECOND, &gone, &b->x->fail), 0);
+    assert_int_equal(gone, MORE_THAN_A_JOB + 1);
+    assert_int_equal(agents_count(realm_of(b)->agents), 0);
+}
+
 /* --- ephemeral ones, and what hangs on agents --- */
 
 static void becomes_ephemeral(struct beside *b, const char *id)
@@ -739,6 +909,9 @@ int main(void)
         TEST(agent_shows_in_memory_when_its_row_is_durable),
         TEST(agent_that_is_rolled_back_never_shows),
         TEST(deletion_shows_only_when_it_is_durable),
+        TEST(agents_of_one_batch_are_counted_together),
+        TEST(what_a_transaction_makes_and_removes_is_counted_at_once),
+        TEST(tenants_are_known_when_they_are_durable),
         TEST(pipelines_follow_too),
         TEST(all_changes_of_a_job_show_in_their_order),
         TEST(what_a_job_told_of_may_vanish_before_its_commit),
@@ -750,6 +923,7 @@ int main(void)
         TEST(liveness_is_written_behind),
         TEST(liveness_that_cannot_be_written_is_written_the_next_time),
         TEST(only_agents_that_are_silent_expire),
+        TEST(agents_without_a_row_do_not_keep_others_from_expiring),
         TEST(only_ephemeral_agents_that_are_silent_expire),
         TEST(many_expire_in_several_jobs),
         TEST(what_hangs_on_an_agent_is_dropped_by_whoever_deletes_it),

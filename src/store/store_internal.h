@@ -22,6 +22,7 @@ struct store_tx {
     int64_t now_us;
     bool writes;
     enum sql_class worst; /* lane: the worst that a statement of the present job met */
+    size_t jobs_done;     /* lane: slots whose jobs have run before the present one */
     struct hook *hooks;   /* lane: of the present job, oldest first */
     struct hook *last_hook;
 };

@@ -93,6 +93,23 @@ void *store_last_on_commit(const struct store_tx *tx, void (*fn)(void *arg))
     return tx->last_hook && tx->last_hook->fn == fn ? tx->last_hook->arg : NULL;
 }
 
+static void each_hook(const struct hook *h, void (*hook)(void *arg),
+                      void (*fn)(void *arg, const void *hook_arg), void *arg)
+{
+    for (; h; h = h->next) {
+        if (h->fn == hook)
+            fn(arg, h->arg);
+    }
+}
+
+void store_each_on_commit(const struct store_tx *tx, void (*hook)(void *arg),
+                          void (*fn)(void *arg, const void *hook_arg), void *arg)
+{
+    for (size_t i = 0; i < tx->jobs_done; i++)
+        each_hook(tx->store->slots[i].hooks, hook, fn, arg);
+    each_hook(tx->hooks, hook, fn, arg);
+}
+
 struct arena *store_tx_arena(struct store_tx *tx)
 {
     return tx->arena;

@@ -126,6 +126,13 @@ int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
     return outcome(f);
 }
 
+void registry_tenant_created(struct registry *r, struct store_tx *tx, uint64_t tenant)
+{
+    (void)r;
+    (void)tx;
+    (void)tenant;
+}
+
 void registry_tenant_deleted(struct registry *r, struct store_tx *tx, uint64_t tenant)
 {
     (void)r;

@@ -23,6 +23,7 @@ int tenants_create(struct call *c, struct fail *f)
         tenant_request_read(c->arena, c->x->req.body, &name, f) < 0 ||
         tenant_create(c->tx, c->caller, name, &made, f) < 0)
         return -1;
+    registry_tenant_created(admin_app_of(c)->registry, c->tx, made.id);
     c->status = 201;
     http_resp_add(c->x, STR("location"),
                   arena_printf(c->arena, "/admin/v1/tenants/%.*s", STR_ARG(made.name)));

@@ -153,7 +153,8 @@ int fleet_create_collector(struct call *c, const void *request, void *response, 
 
     if (message_type(in->collector_type, &agent.type, f) < 0 ||
         agent_check_remote(&agent.remote, f) < 0 ||
-        agent_check_room(registry, c->caller->tenant, fleet_settings(c)->collectors_max, f) < 0 ||
+        agent_check_room(c->tx, registry, c->caller->tenant, fleet_settings(c)->collectors_max, f) <
+            0 ||
         agent_create(c->tx, registry, c->caller, &agent, f) < 0)
         return -1;
     answer(c, &agent, response);

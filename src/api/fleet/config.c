@@ -31,7 +31,7 @@ static int64_t now_us(const struct call *c)
 
 /* From the worker to the lane. */
 struct polled {
-    struct agent_report report; /* with the local attributes, whether they count or not */
+    struct agent_report report;
     struct rendered config;
     bool not_modified;
 };
@@ -83,8 +83,10 @@ static void report_make(struct call *c, const struct collector_v1_get_config_req
 
     *r = (struct agent_report){
         .id = in->id, .local_max = settings->local_max, .agents_max = settings->collectors_max};
+    /* It may be registered or deleted before this comes to the lane. */
     r->local = *local;
-    r->has_local = !known;
+    r->has_local = true;
+    r->local_if_new = true;
     r->returns = !known || !agent.registered || agent.inactive_us != 0;
     if (status_read(in->remote_config_status, &r->status)) {
         r->status_error = error_text(in->remote_config_status->error_message);
@@ -100,7 +102,7 @@ static void report_make(struct call *c, const struct collector_v1_get_config_req
     }
     *news = r->returns || r->has_status || r->has_effective_config;
     /* Whoever is one too many is served all the same. */
-    if (!known && agent_check_room(fleet_app_of(c)->registry, c->caller->tenant,
+    if (!known && agent_check_room(NULL, fleet_app_of(c)->registry, c->caller->tenant,
                                    settings->collectors_max, &full) < 0)
         *news = false;
 }
@@ -127,14 +129,11 @@ static bool is_one_too_many(const struct fail *f)
 static int config_report(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct polled *p = c->carry;
-    struct agent_report report = p->report;
 
     (void)request;
-    /* Deleted since the worker looked: it comes back as a new one. */
-    if (!agents_touch(fleet_realm(c)->agents, report.id, now_us(c)))
-        report.has_local = true;
-    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &report, NULL,
-                     f) < 0 &&
+    (void)agents_touch(fleet_realm(c)->agents, p->report.id, now_us(c));
+    if (agent_report(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant, &p->report,
+                     NULL, f) < 0 &&
         !is_one_too_many(f))
         return -1;
     config_answer(c, p, response);

@@ -45,14 +45,6 @@ int fleet_needs(struct str value, const char *what, struct fail *f)
     return fail_field(f, "%s", what);
 }
 
-int fleet_room(size_t count, size_t limit, const char *what, struct fail *f)
-{
-    if (limit == 0 || count < limit)
-        return 0;
-    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
-                       "there are %zu %s already: no more are allowed here", count, what);
-}
-
 int fleet_ids_once(struct arena *a, const struct str *ids, size_t count, struct fleet_ids *out,
                    struct fail *f)
 {

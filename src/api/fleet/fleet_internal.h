@@ -17,9 +17,6 @@ struct realm *fleet_realm(const struct call *c) RETURNS_NONNULL;
 /* INVALID_ARGUMENT when a text that must be there is empty; `what` names it. */
 int fleet_needs(struct str value, const char *what, struct fail *f) MUST_CHECK;
 
-/* RESOURCE_EXHAUSTED when there are `count` of a tenant's `limit` (0: any number) already. */
-int fleet_room(size_t count, size_t limit, const char *what, struct fail *f) MUST_CHECK;
-
 struct fleet_ids {
     struct str *items;
     size_t count;

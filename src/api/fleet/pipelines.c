@@ -3,10 +3,8 @@
  * length of the contents; the write lane only looks which row it is. */
 #include "api/fleet/fleet_internal.h"
 #include "api/pipeline_message.h"
-#include "base/map.h"
 
 #define SYNC_PIPELINES_MAX 10000
-#define SYNC_PAGE          ((size_t)500)
 
 enum writing {
     WRITE_CREATE,
@@ -57,6 +55,18 @@ static void fill(uint64_t tenant, const struct draft *d, struct pipeline *row)
     row->revision = 0;
 }
 
+/* For as many as there would be. */
+static int check_room(struct call *c, size_t count, struct fail *f)
+{
+    size_t limit = fleet_settings(c)->pipelines_max;
+
+    if (limit == 0 || count <= limit)
+        return 0;
+    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
+                       "there would be %zu pipelines: no more than %zu are allowed here", count,
+                       limit);
+}
+
 /* Write lane. */
 static int write_draft(struct call *c, const void *request, void *response, struct fail *f)
 {
@@ -74,8 +84,7 @@ static int write_draft(struct call *c, const void *request, void *response, stru
     if (found) {
         if (pipeline_update(c->tx, registry, c->caller, &row, f) < 0)
             return -1;
-    } else if (fleet_room(pipelines_count(fleet_realm(c)->pipelines),
-                          fleet_settings(c)->pipelines_max, "pipelines", f) < 0 ||
+    } else if (check_room(c, registry_pipelines(registry, c->tx, c->caller->tenant) + 1, f) < 0 ||
                pipeline_create(c->tx, registry, c->caller, &row, f) < 0) {
         return -1;
     }
@@ -109,8 +118,7 @@ static int preview(struct call *c, struct store_tx *tx, const struct draft *d, s
     }
     if (!found) {
         *row = (struct pipeline){0};
-        if (fleet_room(pipelines_count(fleet_realm(c)->pipelines), fleet_settings(c)->pipelines_max,
-                       "pipelines", f) < 0)
+        if (check_room(c, pipelines_count(fleet_realm(c)->pipelines) + 1, f) < 0)
             return -1;
     }
     fill(tenant, d, row);
@@ -228,15 +236,19 @@ struct sync {
     size_t count;
 };
 
-/* Write lane. */
+/* Write lane. Whether there is room shows when it is done: what is listed may be there already, and
+ * what goes makes room. */
 static int write_sync(struct call *c, const void *request, void *response, struct fail *f)
 {
+    struct registry *registry = fleet_app_of(c)->registry;
     const struct sync *s = c->carry;
 
     (void)request;
     (void)response;
-    return pipeline_sync(c->tx, fleet_app_of(c)->registry, c->caller, c->caller->tenant,
-                         s->source_type, s->source_namespace, s->drafts, s->count, f);
+    if (pipeline_sync(c->tx, registry, c->caller, c->caller->tenant, s->source_type,
+                      s->source_namespace, s->drafts, s->count, f) < 0)
+        return -1;
+    return check_room(c, registry_pipelines(registry, c->tx, c->caller->tenant), f);
 }
 
 static int read_source(const struct pipeline_v1_pipeline_source *in, struct sync *out,
@@ -269,57 +281,6 @@ static int read_draft(struct call *c, const struct sync *s, const struct pipelin
     return pipeline_check_next(c->arena, in->name, spec, steps, f);
 }
 
-/* What there will be afterwards: what is listed, and what is not but belongs to others. */
-static int count_kept(struct call *c, struct store_tx *tx, const struct sync *s,
-                      const struct map *listed, size_t *out, struct fail *f)
-{
-    struct pipeline *rows;
-    int64_t after = 0;
-    size_t count;
-
-    *out = s->count;
-    do {
-        if (pipeline_list(tx, c->caller->tenant, after, SYNC_PAGE, &rows, &count, f) < 0)
-            return -1;
-        for (size_t i = 0; i < count; i++) {
-            struct pipeline_spec spec = {0};
-
-            if (pipeline_spec_decode(c->arena, rows[i].body, &spec, f) < 0)
-                return -1;
-            after = rows[i].id;
-            if (map_get(listed, rows[i].name))
-                continue;
-            *out += !spec.has_source || spec.source_type != s->source_type ||
-                    !str_eq(spec.source_namespace, s->source_namespace);
-        }
-    } while (count == SYNC_PAGE);
-    return 0;
-}
-
-static int check_room(struct call *c, struct sync *s, struct fail *f)
-{
-    size_t limit = fleet_settings(c)->pipelines_max, kept = 0;
-    struct map *listed;
-    struct store_tx *tx;
-    int rc;
-
-    if (limit == 0)
-        return 0;
-    if (store_read_open(fleet_app_of(c)->store, c->arena, &tx, f) < 0)
-        return -1;
-    listed = map_new();
-    for (size_t i = 0; i < s->count; i++)
-        map_put(listed, s->drafts[i].name, s);
-    rc = count_kept(c, tx, s, listed, &kept, f);
-    map_free(&listed);
-    store_read_close(&tx);
-    if (rc < 0 || kept <= limit)
-        return rc;
-    return fail_reason(f, CODE_RESOURCE_EXHAUSTED, "too_many",
-                       "there would be %zu pipelines: no more than %zu are allowed here", kept,
-                       limit);
-}
-
 int fleet_sync_pipelines(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct pipeline_v1_sync_pipelines_request *in = request;
@@ -337,7 +298,7 @@ int fleet_sync_pipelines(struct call *c, const void *request, void *response, st
     for (size_t i = 0; i < count; i++)
         if (read_draft(c, s, &in->pipelines.items[i], &s->drafts[i], &steps, f) < 0)
             return fleet_name_item(in->pipelines.items[i].name, f);
-    if (check_room(c, s, f) < 0)
+    if (check_room(c, count, f) < 0) /* with those that are not listed it is more yet */
         return -1;
     c->carry = s;
     return rpc_move(c, LANE_WRITE, write_sync);

@@ -168,7 +168,7 @@ static int check_room(struct call *c, struct fail *f)
     const struct sumologic_app *app = sumo_app(c);
     size_t max = agent_settings_get(app->agent_settings)->collectors_max;
 
-    if (agent_check_room(app->registry, c->caller->tenant, max, f) == 0)
+    if (agent_check_room(c->tx, app->registry, c->caller->tenant, max, f) == 0)
         return 0;
     f->retry_after_ms = FULL_RETRY_MS;
     return -1;

@@ -154,3 +154,15 @@ def test_a_collector_of_another_tenant_is_not_there(sumo, shared, hosted):
         other.refused(404, COLLECTOR, "GET", "/collectors/name/hosted")
     assert sumo.source(hosted["id"], source["id"])["token"] == source["token"]
     assert collector.beat() == 204
+
+
+def test_a_deleted_tenant_leaves_no_door_open(server):
+    with Sumo(server) as sumo:
+        source = sumo.add_source(sumo.create("home")["id"], **HTTP)
+        collector = sumo.register("x")
+        path = "/receiver/v1/http/" + source["token"]
+        assert server.request("POST", path, b"data", token=False).status == 200
+        assert server.request("DELETE", f"/admin/v1/tenants/{sumo.tenant}").status == 204
+        assert server.request("POST", path, b"data", token=False).status == 404
+        assert collector.beat() == 401
+        assert sumo.http("GET", "/api/v1/collectors").status == 401

@@ -20,4 +20,7 @@ struct belongings {
 int belongings_drop(void *belongings, struct store_tx *tx, uint64_t tenant, int64_t collector,
                     struct fail *f) MUST_CHECK;
 
+/* A registry_drop_all_fn: of a tenant that is being deleted. Its keys are the keyring's affair. */
+void belongings_drop_all(void *belongings, struct store_tx *tx, uint64_t tenant);
+
 #endif

@@ -28,7 +28,7 @@ static void set_up(struct beside *b, void **state)
     b->registry =
         registry_new(&(struct registry_options){.store = b->x->store, .clock = b->x->clock});
     b->belongings = (struct belongings){.keyring = b->ring, .inlets = b->inlets};
-    registry_on_delete(b->registry, belongings_drop, &b->belongings);
+    registry_on_delete(b->registry, belongings_drop, belongings_drop_all, &b->belongings);
     assert_int_equal(registry_load(b->registry, &b->x->fail), 0);
 }
 
@@ -92,6 +92,38 @@ static void credentials_and_inlets_go_with_the_agent(void **state)
     tear_down(&b);
 }
 
+static int do_delete_tenant(struct store_tx *tx, void *arg, struct fail *f)
+{
+    struct beside *b = arg;
+
+    if (store_tenant_delete(tx, b->x->tenant.id, f) < 0)
+        return -1;
+    registry_tenant_deleted(b->registry, tx, b->x->tenant.id);
+    return b->fails ? fail_set(f, CODE_ABORTED, "not today") : 0;
+}
+
+static void inlets_go_with_the_tenant_whatever_they_belong_to(void **state)
+{
+    struct beside b;
+    struct inlet other = {.source = 100, .collector = 7, .code = STR("another")};
+    struct inlet_ref *r;
+
+    set_up(&b, state);
+    enrolls(&b);
+    other.tenant = b.x->tenant.id + 1;
+    inlets_put(b.inlets, &other);
+    b.fails = true;
+    assert_int_equal(fixture_write(b.x, do_delete_tenant, &b), -1);
+    assert_true(has_inlet(&b));
+    b.fails = false;
+    assert_int_equal(fixture_write(b.x, do_delete_tenant, &b), 0);
+    assert_false(has_inlet(&b));
+    r = inlets_find(b.inlets, other.code);
+    assert_non_null(r);
+    inlet_unref(&r);
+    tear_down(&b);
+}
+
 static void nothing_goes_with_an_agent_that_stays(void **state)
 {
     struct beside b;
@@ -133,6 +165,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(credentials_and_inlets_go_with_the_agent),
+        FIXTURE_TEST(inlets_go_with_the_tenant_whatever_they_belong_to),
         FIXTURE_TEST(nothing_goes_with_an_agent_that_stays),
         FIXTURE_TEST(ephemeral_agents_leave_nothing_behind),
     };

@@ -78,7 +78,7 @@ struct http_fetch {
      * case). */
     int result; /* 0, or -1 with `fail` filled in */
     struct fail fail;
-    int status;
+    int status; /* also of an answer that is larger than allowed; else 0 on failure */
     struct http_field *answer_fields;
     size_t answer_field_count;
     struct http_field *answer_trailers;

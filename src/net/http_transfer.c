@@ -545,13 +545,23 @@ static enum http_outcome refuse(struct http_transfer *t, enum http_outcome outco
     return outcome;
 }
 
+static void take_status(struct http_transfer *t)
+{
+    long status = 0;
+
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    t->fetch->status = (int)status;
+}
+
 static enum http_outcome refuse_stop(struct http_transfer *t)
 {
     switch (t->stop) {
     case STOP_BODY_TOO_LARGE:
+        take_status(t);
         return refuse(t, HTTP_OUTCOME_TOO_LARGE, CODE_RESOURCE_EXHAUSTED, "answer_too_large",
                       "the answer is larger than allowed");
     case STOP_HEAD_TOO_LARGE:
+        take_status(t);
         return refuse(t, HTTP_OUTCOME_TOO_LARGE, CODE_RESOURCE_EXHAUSTED, "head_too_large",
                       "the answer's header fields are larger than allowed");
     case STOP_BAD_HEAD:
@@ -566,12 +576,10 @@ static enum http_outcome refuse_stop(struct http_transfer *t)
 enum http_outcome http_transfer_finish(struct http_transfer *t, CURLcode code)
 {
     struct http_fetch *x = t->fetch;
-    long status = 0;
 
     if (code == CURLE_OK) {
-        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+        take_status(t);
         x->result = 0;
-        x->status = (int)status;
         x->answer_fields = t->fields.fields;
         x->answer_field_count = t->fields.count;
         x->answer_trailers = t->trailers.fields;
@@ -582,6 +590,8 @@ enum http_outcome http_transfer_finish(struct http_transfer *t, CURLcode code)
     /* One address of several may be denied and the others dead: dead is what counts then. */
     if (t->stop != STOP_NONE && !(t->stop == STOP_DENIED && t->tried))
         return refuse_stop(t);
+    if (code == CURLE_FILESIZE_EXCEEDED)
+        take_status(t);
     for (size_t i = 0; i < COUNTOF(failures); i++)
         if (failures[i].curl == code)
             return refuse(t, failures[i].outcome, failures[i].code, failures[i].reason,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file of JSON lines, one a record, synced before the spool may forget. Somebody else rotates it:
- * the file is opened anew when its name leads elsewhere. */
+ * the file is opened anew when its name leads elsewhere, and is synced into its folder then. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@
 
 struct file_state {
     char *path;
+    char *dir;
     int fd; /* -1: not open */
 };
 
@@ -32,6 +33,7 @@ static void file_close(void *state)
     if (s->fd >= 0)
         close(s->fd);
     free(s->path);
+    free(s->dir);
     free(s);
 }
 
@@ -55,6 +57,17 @@ static char *path_of(const struct sink_host *host, struct str target)
     return out;
 }
 
+/* There is a slash in it. */
+static char *dir_of(const char *path)
+{
+    size_t len = MAX((size_t)(strrchr(path, '/') - path), (size_t)1);
+    char *out = heap_alloc(len + 1);
+
+    memcpy(out, path, len);
+    out[len] = '\0';
+    return out;
+}
+
 static int file_open(const struct sink_host *host, struct str target, void **state, struct fail *f)
 {
     if (target.len > 4000 || memchr(target.p, '\0', target.len) || target.p[target.len - 1] == '/')
@@ -64,6 +77,7 @@ static int file_open(const struct sink_host *host, struct str target, void **sta
     struct file_state *s = heap_new_type(struct file_state);
 
     s->path = path_of(host, target);
+    s->dir = dir_of(s->path);
     s->fd = -1;
     *state = s;
     return 0;
@@ -101,14 +115,15 @@ static int reopen(struct file_state *s, struct fail *f)
     s->fd = open(s->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (s->fd < 0)
         return datafile_fail(f, errno, "open", s->path);
-    if (end_last_line(s->fd) < 0) {
-        int error = errno;
 
+    int rc = end_last_line(s->fd) < 0 ? datafile_fail(f, errno, "continue", s->path)
+                                      : datafile_sync_dir(s->dir, f);
+
+    if (rc < 0) {
         close(s->fd);
         s->fd = -1;
-        return datafile_fail(f, error, "continue", s->path);
     }
-    return 0;
+    return rc;
 }
 
 static void put_metadata(struct json_writer *w, struct str metadata)
@@ -144,9 +159,19 @@ static void put_line(struct buf *out, const struct spool_record *r, struct arena
     buf_put_byte(out, '\n');
 }
 
+/* Gives the space back, unless somebody else has written behind it. */
+static void take_back(int fd, off_t begin, off_t end)
+{
+    if (begin >= 0 && lseek(fd, 0, SEEK_END) == end)
+        IGNORE(ftruncate(fd, begin));
+}
+
 /* All of it and synced, or none that counts: what was written of it comes again. */
 static int write_synced(struct file_state *s, struct str text, struct fail *f)
 {
+    off_t begin = lseek(s->fd, 0, SEEK_END);
+    size_t len = text.len;
+
     while (text.len > 0) {
         ssize_t n = write(s->fd, text.p, text.len);
 
@@ -161,6 +186,7 @@ static int write_synced(struct file_state *s, struct str text, struct fail *f)
 
     int error = errno;
 
+    take_back(s->fd, begin, begin + (off_t)(len - text.len));
     close(s->fd);
     s->fd = -1;
     return datafile_fail(f, error, "write", s->path);

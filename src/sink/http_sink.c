@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Another HTTP endpoint: what came in goes out with its media type, and with its metadata in the
  * fields that collectors use, so that the target may be another receiver of the same kind. Records
- * of one source that are lines of text travel together. 2xx: taken. 408, 429, 5xx and whatever goes
- * wrong below: again later. Any other answer: the target does not want it. */
+ * of one source that are lines of text travel together. 2xx: taken. An answer that says that this
+ * data will never do: dropped, once it came alone. Whatever else happens may be the target's
+ * trouble, or its operator's: the same again later. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +14,13 @@
 #include "sink/sink.h"
 
 #define BODY_MAX       ((size_t)1 << 20) /* of records that travel together */
-#define FIELDS_MAX     8
+#define FIELDS_MAX     16
 #define ANSWER_MAX     65536
 #define TIMEOUT_MS     30000
+#define BYTES_PER_MS   32 /* a slow target may take so much longer */
 #define REFUSAL_LOGGED ((size_t)200)
+
+#define RETRY_AFTER_MAX 86400 /* seconds; how long we really rest is for others to say */
 
 struct http_state {
     struct http_client *client;
@@ -117,6 +121,8 @@ static const struct {
     {STR_INIT("fields"), STR_INIT("x-sumo-fields")},
     {STR_INIT("dimensions"), STR_INIT("x-sumo-dimensions")},
     {STR_INIT("metadata"), STR_INIT("x-sumo-metadata")},
+    {STR_INIT("client"), STR_INIT("x-sumo-client")},
+    {STR_INIT("signal"), STR_INIT("x-muster-signal")},
 };
 
 static size_t fields_of(struct arena *a, const struct spool_record *r,
@@ -136,9 +142,23 @@ static size_t fields_of(struct arena *a, const struct spool_record *r,
     return n;
 }
 
-static bool may_come_again(int status)
+/* The data itself is wrong for the target, today and tomorrow. A target that has moved, wants
+ * another credential or is not there yet is no reason to drop anything. */
+static bool is_unwanted(int status)
 {
-    return status == 408 || status == 429 || status >= 500;
+    return status == 400 || status == 413 || status == 415 || status == 422 || status == 431;
+}
+
+/* In seconds; a date is not looked at. */
+static uint32_t retry_after_ms(const struct http_fetch *x)
+{
+    uint64_t seconds;
+
+    for (size_t i = 0; i < x->answer_field_count; i++)
+        if (str_eq(x->answer_fields[i].name, STR("retry-after")) &&
+            str_to_u64(x->answer_fields[i].value, &seconds) == 0)
+            return (uint32_t)MIN(seconds, (uint64_t)RETRY_AFTER_MAX) * 1000;
+    return 0;
 }
 
 /* False: we were interrupted. */
@@ -165,9 +185,19 @@ static int fetch(struct http_state *s, struct http_fetch *x, struct fail *f)
     return rc;
 }
 
-/* 0: taken; 1: refused for good; -1: again later. */
-static int send_group(struct http_state *s, const struct spool_record *records, size_t n,
-                      struct arena *a, struct fail *f)
+static bool is_success(int status)
+{
+    return status >= 200 && status < 300;
+}
+
+enum outcome {
+    TAKEN,
+    UNWANTED,
+    AGAIN, /* later; *f says why */
+};
+
+static enum outcome send_group(struct http_state *s, const struct spool_record *records, size_t n,
+                               struct arena *a, struct fail *f)
 {
     struct http_field out[FIELDS_MAX];
     struct http_fetch x = {
@@ -176,39 +206,51 @@ static int send_group(struct http_state *s, const struct spool_record *records, 
         .fields = out,
         .field_count = fields_of(a, &records[0], out),
         .body = body_of(a, records, n),
-        .timeout_ms = TIMEOUT_MS,
         .answer_max = ANSWER_MAX,
         .arena = a,
     };
 
-    if (fetch(s, &x, f) < 0)
-        return -1;
-    if (x.status >= 200 && x.status < 300)
-        return 0;
-    if (may_come_again(x.status))
-        return fail_set(f, CODE_UNAVAILABLE, "the target answered %d", x.status);
-    log_warn(s->log, "a sink's target refuses data; it is dropped", KV_INT("status", x.status),
-             KV_UINT("records", n), KV_UINT("seq", records[0].seq),
-             KV_SLICE("answer", str_make(x.answer.p, MIN(x.answer.len, REFUSAL_LOGGED))));
-    return 1;
+    x.timeout_ms = (uint32_t)(TIMEOUT_MS + x.body.len / BYTES_PER_MS);
+    if (fetch(s, &x, f) < 0) /* it may say more about its success than we want to know */
+        return f->code == CODE_RESOURCE_EXHAUSTED && is_success(x.status) ? TAKEN : AGAIN;
+    if (is_success(x.status))
+        return TAKEN;
+    if (!is_unwanted(x.status)) {
+        IGNORE(fail_set(f, CODE_UNAVAILABLE, "the target answered %d", x.status));
+        f->retry_after_ms = retry_after_ms(&x);
+        return AGAIN;
+    }
+    if (n == 1)
+        log_warn(s->log, "a sink's target refuses data; it is dropped", KV_INT("status", x.status),
+                 KV_UINT("seq", records[0].seq), KV_INT("source", records[0].source),
+                 KV_SLICE("answer", str_make(x.answer.p, MIN(x.answer.len, REFUSAL_LOGGED))));
+    return UNWANTED;
 }
 
 static int http_deliver(void *state, const struct spool_record *records, size_t count,
                         struct arena *a, size_t *taken, size_t *refused, struct fail *f)
 {
     struct http_state *s = state;
+    size_t alone = 0; /* so many of the next ones: what was refused may be one of them */
 
     *taken = 0;
     *refused = 0;
     while (*taken < count) {
-        size_t n = group_of(records + *taken, count - *taken);
-        int rc = send_group(s, records + *taken, n, a, f);
+        size_t n = alone > 0 ? 1 : group_of(records + *taken, count - *taken);
 
-        if (rc < 0)
-            return -1;
+        switch (send_group(s, records + *taken, n, a, f)) {
+        case AGAIN: return -1;
+        case TAKEN: break;
+        case UNWANTED:
+            if (n > 1) {
+                alone = n;
+                continue;
+            }
+            *refused += 1;
+            break;
+        }
         *taken += n;
-        if (rc > 0)
-            *refused += n;
+        alone -= MIN(alone, n);
     }
     return 0;
 }

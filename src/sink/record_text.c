@@ -18,7 +18,11 @@ bool record_is_lines(const struct spool_record *r)
 {
     struct str type = r->type;
     struct str media = str_trim(str_cut(&type, ';'));
+    struct str metadata = r->metadata, name = {0}, value = {0};
 
+    while (record_text_next(&metadata, &name, &value))
+        if (str_eq(name, STR("whole")))
+            return false;
     return media.len == 0 || str_starts_with(media, STR("text/")) ||
            str_eq(media, STR("application/x-www-form-urlencoded"));
 }

@@ -8,7 +8,8 @@
 /* The next line; *at begins as the metadata and shrinks. False at the end. */
 bool record_text_next(struct str *at, struct str *name, struct str *value);
 
-/* Whether several records of the type may be sent as one, a line each. */
+/* Whether the record may be sent as one with others of its kind, a line each. Not so where a
+ * request is a message: "whole=true" among the metadata. */
 bool record_is_lines(const struct spool_record *r);
 
 #endif

@@ -11,9 +11,11 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -491,6 +493,39 @@ static void a_file_that_cannot_be_written_takes_nothing(void **state)
     assert_int_equal(kind->open(&host, STR("file:dir/"), &sink, &w->fail), -1);
 }
 
+/* What a full disk took of a line is given back; otherwise each attempt would eat what became free.
+ */
+static void a_write_that_fails_leaves_nothing(void **state)
+{
+    struct world *w = *state;
+    const struct sink_kind *kind = sink_kind_find(STR("file"));
+    const struct sink_host host = {.data_dir = w->dir, .log = &w->log};
+    const struct spool_record r = {.data = STR("x"), .type = STR("text/plain"), .seq = 9};
+    struct rlimit limit, low;
+    size_t taken = 0, refused = 0;
+    void *sink = NULL;
+
+    assert_int_equal(kind->open(&host, STR("file:full.ndjson"), &sink, &w->fail), 0);
+    assert_int_equal(kind->deliver(sink, &r, 1, w->arena, &taken, &refused, &w->fail), 0);
+
+    struct str before = file_text(w, "full.ndjson");
+
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    low = (struct rlimit){before.len + 10, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+
+    int rc = kind->deliver(sink, &r, 1, w->arena, &taken, &refused, &w->fail);
+
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    assert_int_equal(rc, -1);
+    assert_int_equal(taken, 0);
+    assert_true(str_eq(file_text(w, "full.ndjson"), before));
+    assert_int_equal(kind->deliver(sink, &r, 1, w->arena, &taken, &refused, &w->fail), 0);
+    assert_int_equal(file_text(w, "full.ndjson").len, before.len * 2);
+    kind->close(sink);
+}
+
 /* --- another server --- */
 
 struct target {
@@ -498,6 +533,9 @@ struct target {
     uint16_t port;
     pthread_t thread;
     const int *statuses; /* one a request, ended by 0 */
+    const char *fields;  /* more of each answer; NULL: none */
+    size_t announced;    /* bytes of its body */
+    size_t sent;         /* of these */
     char requests[8][2048];
     size_t count;
 };
@@ -525,11 +563,14 @@ static void target_answer(struct target *t, int fd, int status)
     }
     t->count++;
 
-    char answer[128];
+    char answer[256];
     int n = snprintf(answer, sizeof(answer),
-                     "HTTP/1.1 %d X\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", status);
+                     "HTTP/1.1 %d X\r\nContent-Length: %zu\r\n%sConnection: close\r\n\r\n", status,
+                     t->announced, t->fields ? t->fields : "");
 
     assert_int_equal(write(fd, answer, (size_t)n), n);
+    for (size_t i = 0; i < t->sent && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++)
+        ;
 }
 
 static void *target_run(void *arg)
@@ -551,7 +592,8 @@ static void target_start(struct target *t, const int *statuses)
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof(at);
 
-    *t = (struct target){.statuses = statuses};
+    t->statuses = statuses;
+    t->count = 0;
     t->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(t->listener >= 0);
     assert_int_equal(bind(t->listener, (const struct sockaddr *)&at, sizeof(at)), 0);
@@ -577,7 +619,7 @@ static void lines_of_a_source_travel_together(void **state)
 {
     struct world *w = *state;
     static const int statuses[] = {200, 503, 200, 200, 0};
-    struct target t;
+    struct target t = {0};
 
     target_start(&t, statuses);
     receive(w, 1, "text/plain", "host=a\n", STR("one"));
@@ -602,7 +644,7 @@ static void data_that_the_target_does_not_want_is_passed_over(void **state)
 {
     struct world *w = *state;
     static const int statuses[] = {400, 204, 0};
-    struct target t;
+    struct target t = {0};
 
     target_start(&t, statuses);
     receive(w, 1, "application/x-protobuf", "", STR("bad"));
@@ -616,12 +658,137 @@ static void data_that_the_target_does_not_want_is_passed_over(void **state)
     assert_true(str_ends_with(str_of(t.requests[1]), STR("\r\n\r\ngood")));
 }
 
+/* One bad record does not take those that travelled with it along. */
+static void only_what_is_refused_alone_is_dropped(void **state)
+{
+    struct world *w = *state;
+    static const int statuses[] = {400, 200, 413, 200, 200, 0};
+    static const char *const bodies[] = {"one\ntwo\nthree", "one", "two", "three", "four"};
+    struct target t = {0};
+
+    target_start(&t, statuses);
+    receive(w, 1, "text/plain", "", STR("one"));
+    receive(w, 1, "text/plain", "", STR("two"));
+    receive(w, 1, "text/plain", "", STR("three"));
+    receive(w, 2, "text/plain", "", STR("four"));
+
+    struct sink_spec spec = target_spec(w, &t);
+
+    assert_int_equal(start_with(w, &spec, 1), 0);
+    target_join(&t);
+    assert_int_equal(t.count, COUNTOF(bodies));
+    for (size_t i = 0; i < t.count; i++)
+        assert_string_equal(strstr(t.requests[i], "\r\n\r\n") + 4, bodies[i]);
+}
+
+/* A target that has moved, or wants another credential, loses nothing by that. */
+static void answers_that_are_not_about_the_data_drop_nothing(void **state)
+{
+    struct world *w = *state;
+    static const int statuses[] = {301, 302, 401, 403, 404, 405, 200, 0};
+    struct target t = {0};
+
+    target_start(&t, statuses);
+    receive(w, 1, "text/plain", "", STR("kept"));
+
+    struct sink_spec spec = target_spec(w, &t);
+
+    assert_int_equal(start_with(w, &spec, 1), 0);
+    target_join(&t);
+    assert_int_equal(t.count, 7);
+    for (size_t i = 0; i < t.count; i++)
+        assert_string_equal(strstr(t.requests[i], "\r\n\r\n") + 4, "kept");
+}
+
+static void a_request_that_is_a_message_travels_alone(void **state)
+{
+    struct world *w = *state;
+    static const int statuses[] = {200, 200, 0};
+    struct target t = {0};
+
+    target_start(&t, statuses);
+    receive(w, 1, "text/plain", "client=c\nsignal=logs\nwhole=true\n", STR("a\nb"));
+    receive(w, 1, "text/plain", "client=c\nsignal=logs\nwhole=true\n", STR("c"));
+
+    struct sink_spec spec = target_spec(w, &t);
+
+    assert_int_equal(start_with(w, &spec, 1), 0);
+    target_join(&t);
+    assert_int_equal(t.count, 2);
+    assert_string_equal(strstr(t.requests[0], "\r\n\r\n") + 4, "a\nb");
+    assert_non_null(strcasestr(t.requests[0], "x-sumo-client: c\r\n"));
+    assert_non_null(strcasestr(t.requests[0], "x-muster-signal: logs\r\n"));
+}
+
+/* How one delivery of one record ends; the record came to the target. */
+static int deliver_to(struct world *w, struct target *t, int status, size_t *taken)
+{
+    const int statuses[] = {status, 0};
+    const struct spool_record r = {.data = STR("x"), .type = STR("text/plain")};
+    const struct sink_host host = {.data_dir = w->dir, .client = w->client, .log = &w->log};
+    size_t refused = 0;
+    void *sink = NULL;
+
+    target_start(t, statuses);
+    assert_int_equal(http_sink.open(&host, target_spec(w, t).target, &sink, &w->fail), 0);
+
+    int rc = http_sink.deliver(sink, &r, 1, w->arena, taken, &refused, &w->fail);
+
+    http_sink.close(sink);
+    target_join(t);
+    assert_int_equal(t->count, 1);
+    assert_int_equal(refused, 0);
+    return rc;
+}
+
+static void a_target_says_how_long_to_rest(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *field;
+        uint32_t ms;
+    } rows[] = {{"Retry-After: 7\r\n", 7000},
+                {"Retry-After: 99999999999999\r\n", 86400000},
+                {"Retry-After: Sat, 21 Nov 2026 12:00:00 GMT\r\n", 0},
+                {"Retry-After: -1\r\n", 0},
+                {"", 0}};
+
+    for (size_t i = 0; i < COUNTOF(rows); i++) {
+        struct target t = {.fields = rows[i].field};
+        size_t taken;
+
+        assert_int_equal(deliver_to(w, &t, i % 2 == 0 ? 429 : 503, &taken), -1);
+        assert_int_equal(taken, 0);
+        assert_int_equal(w->fail.retry_after_ms, rows[i].ms);
+    }
+}
+
+static void success_counts_however_much_is_said_about_it(void **state)
+{
+    struct world *w = *state;
+    struct target t = {.announced = 100000, .sent = 100000};
+    size_t taken;
+
+    assert_int_equal(deliver_to(w, &t, 200, &taken), 0);
+    assert_int_equal(taken, 1);
+}
+
+static void half_an_answer_is_none(void **state)
+{
+    struct world *w = *state;
+    struct target t = {.announced = 100, .sent = 50};
+    size_t taken;
+
+    assert_int_equal(deliver_to(w, &t, 200, &taken), -1);
+    assert_int_equal(taken, 0);
+}
+
 /* Accepts, and never answers. */
 static void a_stop_gives_up_a_request_that_hangs(void **state)
 {
     struct world *w = *state;
     static const int none[] = {0};
-    struct target t;
+    struct target t = {0};
 
     target_start(&t, none);
     receive(w, 1, "text/plain", "", STR("x"));
@@ -667,8 +834,15 @@ int main(void)
         TEST(a_file_has_a_line_a_record),
         TEST(a_cut_line_does_not_run_into_the_next),
         TEST(a_file_that_cannot_be_written_takes_nothing),
+        TEST(a_write_that_fails_leaves_nothing),
         TEST(lines_of_a_source_travel_together),
         TEST(data_that_the_target_does_not_want_is_passed_over),
+        TEST(only_what_is_refused_alone_is_dropped),
+        TEST(answers_that_are_not_about_the_data_drop_nothing),
+        TEST(a_request_that_is_a_message_travels_alone),
+        TEST(a_target_says_how_long_to_rest),
+        TEST(success_counts_however_much_is_said_about_it),
+        TEST(half_an_answer_is_none),
         TEST(a_stop_gives_up_a_request_that_hangs),
         cmocka_unit_test(metadata_is_read_line_by_line),
     };

@@ -104,9 +104,11 @@ static int64_t jittered(int64_t pause_us)
     return pause_us / 2 + (int64_t)(random_u64() % (uint64_t)(pause_us / 2 + 1));
 }
 
+/* What the target asks for counts as far as the longest pause. */
 static void rest(struct sink *s, int64_t *pause_us, const struct fail *f)
 {
     const struct sinks_options *o = &s->all->o;
+    int64_t asked_us = MIN((int64_t)f->retry_after_ms * 1000, o->retry_max_us);
 
     counter_add(s->failures, 1);
     note_failure(s, f);
@@ -114,7 +116,7 @@ static void rest(struct sink *s, int64_t *pause_us, const struct fail *f)
              KV_STR("error", f->message), KV_STR("detail", f->detail),
              KV_INT("pause_ms", *pause_us / 1000));
     log_flush(o->host.log->out);
-    IGNORE(waiter_wait(s->pause, clock_mono_us(o->clock) + jittered(*pause_us)));
+    IGNORE(waiter_wait(s->pause, clock_mono_us(o->clock) + MAX(jittered(*pause_us), asked_us)));
     *pause_us = *pause_us > o->retry_max_us / 2 ? o->retry_max_us : *pause_us * 2;
 }
 

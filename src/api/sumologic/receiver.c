@@ -134,6 +134,9 @@ int sumo_receive(struct call *c, struct fail *f)
     in->append.record.tenant = inlet->tenant;
     in->append.record.collector = inlet->collector;
     in->append.record.source = inlet->source;
+    if (inlet->boundary == BOUNDARY_BODY) /* sinks must not put it together with others */
+        in->append.record.metadata =
+            arena_printf(c->arena, "%.*swhole=true\n", STR_ARG(in->append.record.metadata));
     if (rules_are_idle(rules) && inlet->boundary != BOUNDARY_PREFIX) {
         in->messages =
             received_count(inlet_boundary(ref), in->append.record.type, in->append.record.data);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster agents list, get, watch, explain. */
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/fleet.h"
 #include "cli/output.h"
@@ -118,67 +119,58 @@ static void move_items(const struct json_value *from, struct json_value *to)
 }
 
 /* All pages. */
-static enum exit_code fetch(struct cli *cli, const struct args *args, struct json_value *agents)
+static enum exit_code fetch(struct ask *ask, struct json_value *agents)
 {
+    struct cli *cli = ask->cli;
     enum exit_code code;
     struct str token = STR("");
     struct buf body;
 
-    if (!make_list(cli, args, token, &body, &code))
+    if (!make_list(cli, &ask->args, token, &body, &code))
         return code;
-
-    struct client *client = fleet_client(cli, args, &code);
-
-    if (!client)
+    code = ask_open(ask);
+    if (code != EXIT_CODE_OK)
         return code;
     do {
         struct json_value *answer = NULL;
         struct str last = token;
 
-        code = fleet_call(cli, client, STR(FLEET_SERVICE "ListAgents"), &body, &answer);
+        code = fleet_call(cli, ask->client, STR(FLEET_SERVICE "ListAgents"), &body, &answer);
         if (code != EXIT_CODE_OK)
-            break;
+            return code;
         move_items(fleet_list(cli->arena, answer, "agents"), agents);
         token = fleet_text(answer, "nextPageToken");
         if (token.len > 0 && str_eq(token, last))
-            code = cli_fail(cli, EXIT_CODE_FAILURE, "the server gives the same page again");
-    } while (code == EXIT_CODE_OK && token.len > 0 && make_list(cli, args, token, &body, &code));
-    client_free(&client);
+            return cli_fail(cli, EXIT_CODE_FAILURE, "the server gives the same page again");
+    } while (token.len > 0 && make_list(cli, &ask->args, token, &body, &code));
     return code;
 }
 
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static const struct args_flag list_flags[] = {
+    MATCHER_FLAG,
+    {"status", ARGS_LIST, "STATUS",
+     "Only agents that last reported this of their configuration: none (never reported), "
+     "unset, applied, applying or failed. May be repeated: any of them."},
+    {"active", ARGS_SWITCH, NULL, "Only agents that live, or were never seen."},
+    {"inactive", ARGS_SWITCH, NULL, "Only agents that said good-bye or fell silent."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_list(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        MATCHER_FLAG,
-        {"status", ARGS_LIST, "STATUS",
-         "Only agents that last reported this of their configuration: none (never reported), "
-         "unset, applied, applying or failed. May be repeated: any of them."},
-        {"active", ARGS_SWITCH, NULL, "Only agents that live, or were never seen."},
-        {"inactive", ARGS_SWITCH, NULL, "Only agents that said good-bye or fell silent."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
     static const struct output_column columns[] = {
         {"ID", "id"},           {"NAME", "name"},           {"TYPE", "type"},
         {"STATE", "state"},     {"LAST SEEN", "last seen"}, {"STATUS", "status"},
         {"ENABLED", "enabled"},
     };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    struct cli *cli = ask->cli;
     struct json_value *agents = json_new_array(cli->arena), *out;
-    bool json;
+    enum exit_code code = fetch(ask, agents);
 
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-    code = fetch(cli, &args, agents);
     if (code != EXIT_CODE_OK)
         return code;
-    if (json) {
+    if (ask->json) {
         out = json_new_object(cli->arena);
         json_set(out, STR("agents"), agents);
         return output_json(cli, out);
@@ -252,45 +244,33 @@ static enum exit_code print_agent(struct cli *cli, const struct args *args,
 }
 
 /* What get and explain share: one agent's id, one call. */
-static bool ask_about(struct cli *cli, const struct args *args, struct str path,
-                      struct json_value **answer, enum exit_code *code)
+static enum exit_code ask_about(struct ask *ask, struct str path, struct json_value **answer)
 {
-    struct buf body = fleet_request(cli, "id", str_of(args->operands[0]));
-    struct client *client;
+    const char *id = ask->args.operands[0];
+    struct buf body = fleet_request(ask->cli, "id", str_of(id));
+    enum exit_code code;
 
-    if (args->operands[0][0] == '\0') {
-        *code = cli_fail(cli, EXIT_CODE_USAGE, "that is not an agent's id");
-        return false;
-    }
-    client = fleet_client(cli, args, code);
-    if (!client)
-        return false;
-    *code = fleet_call(cli, client, path, &body, answer);
-    client_free(&client);
-    return *code == EXIT_CODE_OK;
+    if (id[0] == '\0')
+        return cli_fail(ask->cli, EXIT_CODE_USAGE, "that is not an agent's id");
+    code = ask_open(ask);
+    return code == EXIT_CODE_OK ? fleet_call(ask->cli, ask->client, path, &body, answer) : code;
 }
 
-static enum exit_code run_get(struct cli *cli, const struct cli_command *self, int argc,
-                              char *const *argv)
-{
-    static const struct args_flag own[] = {
-        {"config", ARGS_SWITCH, NULL,
-         "Also prints the configuration that the agent said it runs with."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
-    struct json_value *answer = NULL;
-    bool json;
+static const struct args_flag get_flags[] = {
+    {"config", ARGS_SWITCH, NULL,
+     "Also prints the configuration that the agent said it runs with."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code) ||
-        !ask_about(cli, &args, STR(FLEET_SERVICE "GetAgent"), &answer, &code))
+static enum exit_code run_get(struct ask *ask)
+{
+    struct json_value *answer = NULL;
+    enum exit_code code = ask_about(ask, STR(FLEET_SERVICE "GetAgent"), &answer);
+
+    if (code != EXIT_CODE_OK)
         return code;
-    return json ? output_json(cli, answer) : print_agent(cli, &args, answer);
+    return ask->json ? output_json(ask->cli, answer) : print_agent(ask->cli, &ask->args, answer);
 }
 
 /* ---- watch ---- */
@@ -338,29 +318,23 @@ static bool on_change(void *arg, const struct json_value *change)
     return w->code == EXIT_CODE_OK && (w->left == 0 || --w->left > 0);
 }
 
-static enum exit_code run_watch(struct cli *cli, const struct cli_command *self, int argc,
-                                char *const *argv)
+static const struct args_flag watch_flags[] = {
+    MATCHER_FLAG,
+    {"count", ARGS_VALUE, "N", "Ends after so many changes; without it ^C ends."},
+    TENANT_FLAG,
+    {"output", ARGS_VALUE, "table|json", "A line of words a change, or a line of JSON."},
+};
+
+static enum exit_code run_watch(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        MATCHER_FLAG,
-        {"count", ARGS_VALUE, "N", "Ends after so many changes; without it ^C ends."},
-        TENANT_FLAG,
-        {"output", ARGS_VALUE, "table|json", "A line of words a change, or a line of JSON."},
-    };
-    struct args args;
-    enum exit_code code;
+    struct cli *cli = ask->cli;
+    struct watching w = {.cli = cli, .json = ask->json, .code = EXIT_CODE_OK};
+    const char *limit = args_find(&ask->args, "count");
     size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
-    struct watching w = {.cli = cli, .code = EXIT_CODE_OK};
+    const char **matchers = args_list(cli->arena, &ask->args, "matcher", &count);
     struct json_writer writer;
+    enum exit_code code;
     struct buf body;
-
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &w.json, &code))
-        return code;
-
-    const char *limit = args_find(&args, "count");
-    const char **matchers = args_list(cli->arena, &args, "matcher", &count);
 
     if (limit && (str_to_u64(str_of(limit), &w.left) < 0 || w.left < 1 || w.left > COUNT_MAX_))
         return cli_fail(cli, EXIT_CODE_USAGE, "--count is a number from 1 on, not \"%.64s\"",
@@ -370,44 +344,36 @@ static enum exit_code run_watch(struct cli *cli, const struct cli_command *self,
     json_obj_begin(&writer);
     fleet_put_list(&writer, "matchers", matchers, count);
     json_obj_end(&writer);
-
-    struct client *client = fleet_client(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_watch(client, STR(FLEET_SERVICE "WatchAgents"), buf_str(&body), on_change, &w);
-    client_free(&client);
+    code = ask_open(ask);
+    if (code == EXIT_CODE_OK)
+        code = client_watch(ask->client, STR(FLEET_SERVICE "WatchAgents"), buf_str(&body),
+                            on_change, &w);
     return w.code != EXIT_CODE_OK ? w.code : code;
 }
 
 /* ---- explain ---- */
 
-static enum exit_code run_explain(struct cli *cli, const struct cli_command *self, int argc,
-                                  char *const *argv)
+static const struct args_flag explain_flags[] = {
+    {"content", ARGS_SWITCH, NULL, "Also prints the configuration that the agent gets."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_explain(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"content", ARGS_SWITCH, NULL, "Also prints the configuration that the agent gets."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
     static const struct output_column columns[] = {
         {"PIPELINE", "name"},
         {"SELECTED", "selected"},
         {"WHY", "why"},
         {"MATCHER", "matcher"},
     };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    struct cli *cli = ask->cli;
     struct json_value *answer = NULL, *rows = json_new_array(cli->arena);
-    bool json;
+    enum exit_code code = ask_about(ask, STR(FLEET_SERVICE "ExplainAgent"), &answer);
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code) ||
-        !ask_about(cli, &args, STR(FLEET_SERVICE "ExplainAgent"), &answer, &code))
+    if (code != EXIT_CODE_OK)
         return code;
-    if (json)
+    if (ask->json)
         return output_json(cli, answer);
     json_foreach (verdict, fleet_list(cli->arena, answer, "verdicts")) {
         struct json_value *row = json_new_object(cli->arena);
@@ -419,24 +385,27 @@ static enum exit_code run_explain(struct cli *cli, const struct cli_command *sel
         json_append(rows, row);
     }
     code = output_table(cli, columns, COUNTOF(columns), rows);
-    if (code == EXIT_CODE_OK && args_is_on(&args, "content"))
+    if (code == EXIT_CODE_OK && args_is_on(&ask->args, "content"))
         code = fleet_print_text(
             cli, arena_printf(cli->arena, "\n%.*s", STR_ARG(fleet_text(answer, "content"))));
     return code;
 }
 
 const struct cli_command agent_commands[AGENT_COMMAND_COUNT] = {
-    {.name = "list", .usage = "[flags]", .text = "Lists agents, by id.", .run = run_list},
+    {.name = "list",
+     .usage = "[flags]",
+     .text = "Lists agents, by id.",
+     .ask = ASK(run_list, list_flags, 0, 0)},
     {.name = "get",
      .usage = "ID [flags]",
      .text = "Shows one agent: its attributes, its state, and how it fares.",
-     .run = run_get},
+     .ask = ASK(run_get, get_flags, 1, 1)},
     {.name = "watch",
      .usage = "[flags]",
      .text = "Prints changes of agents as they happen, a line each, until ^C.",
-     .run = run_watch},
+     .ask = ASK(run_watch, watch_flags, 0, 0)},
     {.name = "explain",
      .usage = "ID [flags]",
      .text = "Tells for each pipeline whether the agent gets it, and which matcher decided.",
-     .run = run_explain},
+     .ask = ASK(run_explain, explain_flags, 1, 1)},
 };

@@ -4,14 +4,23 @@
 #include "cli/client.h"
 #include "cli/output.h"
 
-enum exit_code ask_open(struct ask *ask)
+enum exit_code ask_open_own(struct ask *ask)
 {
     enum exit_code code = EXIT_CODE_OK;
 
-    if (ask->client)
+    if (!ask->client)
+        ask->client = client_new(ask->cli, &ask->args, &code);
+    return code;
+}
+
+enum exit_code ask_open(struct ask *ask)
+{
+    bool is_open = ask->client != NULL;
+    enum exit_code code = ask_open_own(ask);
+
+    if (code != EXIT_CODE_OK || is_open)
         return code;
-    ask->client = client_new(ask->cli, &ask->args, &code);
-    return ask->client ? client_use_tenant(ask->client, args_find(&ask->args, "tenant")) : code;
+    return client_use_tenant(ask->client, args_find(&ask->args, "tenant"));
 }
 
 enum exit_code ask_run(struct cli *cli, const struct cli_command *self, int argc, char *const *argv)

@@ -38,6 +38,9 @@ struct ask_form {
 /* Decides where the server is, and for which tenant (--tenant). Again: nothing to do. */
 enum exit_code ask_open(struct ask *ask) MUST_CHECK;
 
+/* Same where --tenant, if there is one, is part of what the command asks for. */
+enum exit_code ask_open_own(struct ask *ask) MUST_CHECK;
+
 /* Runs the command of that row. */
 enum exit_code ask_run(struct cli *cli, const struct cli_command *self, int argc, char *const *argv)
     MUST_CHECK;

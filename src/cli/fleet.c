@@ -3,18 +3,6 @@
 
 #include <string.h>
 
-struct client *fleet_client(struct cli *cli, const struct args *args, enum exit_code *code)
-{
-    struct client *client = client_new(cli, args, code);
-
-    if (!client)
-        return NULL;
-    *code = client_use_tenant(client, args_find(args, "tenant"));
-    if (*code != EXIT_CODE_OK)
-        client_free(&client);
-    return client;
-}
-
 enum exit_code fleet_call(struct cli *cli, struct client *c, struct str path,
                           const struct buf *body, struct json_value **answer)
 {

@@ -20,10 +20,6 @@
             "Whose; the caller's own tenant when not given. Others are for operators."             \
     }
 
-/* As client_new(), for the tenant that --tenant names. */
-struct client *fleet_client(struct cli *cli, const struct args *args, enum exit_code *code)
-    MUST_CHECK;
-
 /* client_call() of one method, such as STR(FLEET_SERVICE "ListAgents"). The answer is never NULL
  * when the code is OK. */
 enum exit_code fleet_call(struct cli *cli, struct client *c, struct str path,

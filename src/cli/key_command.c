@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster key create, list, revoke. */
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/expiry.h"
@@ -82,48 +83,38 @@ static bool make_create(struct cli *cli, const struct args *args, struct buf *bo
     return true;
 }
 
-static enum exit_code run_create(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static const struct args_flag create_flags[] = {
+    {"label", ARGS_VALUE, "TEXT", "What the key is for; shown in lists."},
+    {"role", ARGS_VALUE, "admin|editor|viewer|agent",
+     "What the key may do; viewer when not given."},
+    {"tenant", ARGS_VALUE, "NAME", "Whose key it is; the caller's own tenant when not given."},
+    {"expires", ARGS_VALUE, "TIME",
+     "When it ends: 2027-01-31T00:00:00Z, or 90d, 12h from now. Never, when not given."},
+    {"scope", ARGS_LIST, "SCOPE", "Narrows the role to this right, such as collectors:read."},
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_create(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"label", ARGS_VALUE, "TEXT", "What the key is for; shown in lists."},
-        {"role", ARGS_VALUE, "admin|editor|viewer|agent",
-         "What the key may do; viewer when not given."},
-        {"tenant", ARGS_VALUE, "NAME", "Whose key it is; the caller's own tenant when not given."},
-        {"expires", ARGS_VALUE, "TIME",
-         "When it ends: 2027-01-31T00:00:00Z, or 90d, 12h from now. Never, when not given."},
-        {"scope", ARGS_LIST, "SCOPE", "Narrows the role to this right, such as collectors:read."},
-        OUTPUT_FLAG,
-    };
     static const struct output_column shown[] = {
         {"token", "token"},   {"id", "id"},           {"secret", "secret"},
         {"tenant", "tenant"}, {"label", "label"},     {"role", "role"},
         {"scopes", "scopes"}, {"created", "created"}, {"expires", "expires"},
     };
-    struct args args;
+    struct cli *cli = ask->cli;
     enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
     struct buf body;
-    bool json;
-    struct json_value *answer;
+    struct json_value *answer = NULL;
 
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
     buf_init_arena(&body, cli->arena, 1 << 20);
-    if (!make_create(cli, &args, &body, &code))
+    if (!make_create(cli, &ask->args, &body, &code))
         return code;
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_call(client, "POST", STR("/admin/v1/keys"), buf_str(&body), &answer);
-    client_free(&client);
+    code = ask_open_own(ask);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "POST", STR("/admin/v1/keys"), buf_str(&body), &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    return output_made(cli, json, shown, COUNTOF(shown), answer);
+    return output_made(cli, ask->json, shown, COUNTOF(shown), answer);
 }
 
 /* A key that may do all that its role allows says so in one word; the list would be too wide. */
@@ -150,37 +141,27 @@ static void shorten_scopes(struct cli *cli, const struct json_value *keys)
     }
 }
 
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static const struct args_flag list_flags[] = {
+    {"tenant", ARGS_VALUE, "NAME", "Whose keys; the caller's own tenant when not given."},
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_list(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"tenant", ARGS_VALUE, "NAME", "Whose keys; the caller's own tenant when not given."},
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
-    struct buf path;
-    bool json;
-
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-
-    struct client *client = client_new(cli, &args, &code);
+    struct cli *cli = ask->cli;
     struct json_value *keys = json_new_array(cli->arena);
+    enum exit_code code = ask_open_own(ask);
+    struct buf path;
 
-    if (!client)
+    if (code != EXIT_CODE_OK)
         return code;
     buf_init_arena(&path, cli->arena, PATH_MAX_BYTES);
     buf_put_str(&path, STR("/admin/v1/keys"));
-    put_tenant(&path, &args);
-    code = client_list(client, buf_str(&path), "keys", keys);
-    client_free(&client);
+    put_tenant(&path, &ask->args);
+    code = client_list(ask->client, buf_str(&path), "keys", keys);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!json) {
+    if (!ask->json) {
         shorten_scopes(cli, keys);
         return output_table(cli, columns, COUNTOF(columns), keys);
     }
@@ -191,55 +172,46 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
     return output_json(cli, all);
 }
 
-static enum exit_code run_revoke(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
-{
-    static const struct args_flag own[] = {
-        {"tenant", ARGS_VALUE, "NAME", "Whose key; the caller's own tenant when not given."},
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
-    struct buf path;
-    bool json;
-    struct json_value *answer;
+static const struct args_flag revoke_flags[] = {
+    {"tenant", ARGS_VALUE, "NAME", "Whose key; the caller's own tenant when not given."},
+    OUTPUT_FLAG,
+};
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
+static enum exit_code run_revoke(struct ask *ask)
+{
+    struct cli *cli = ask->cli;
+    const char *id = ask->args.operands[0];
+    struct json_value *answer = NULL;
+    enum exit_code code;
+    struct buf path;
+
     buf_init_arena(&path, cli->arena, PATH_MAX_BYTES);
     buf_put_str(&path, STR("/admin/v1/keys/"));
-    url_put_encoded(&path, str_of(args.operands[0]));
-    put_tenant(&path, &args);
-    if (path.overflow || args.operands[0][0] == '\0')
+    url_put_encoded(&path, str_of(id));
+    put_tenant(&path, &ask->args);
+    if (path.overflow || id[0] == '\0')
         return cli_fail(cli, EXIT_CODE_USAGE, "that is not a key's id");
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_call(client, "DELETE", buf_str(&path), STR(""), &answer);
-    client_free(&client);
+    code = ask_open_own(ask);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "DELETE", buf_str(&path), STR(""), &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    if (json)
+    if (ask->json)
         return output_json(cli, answer ? answer : json_new_object(cli->arena));
-    return cli_print(cli, arena_printf(cli->arena, "key %s is revoked\n", args.operands[0]));
+    return cli_print(cli, arena_printf(cli->arena, "key %s is revoked\n", id));
 }
 
 const struct cli_command key_commands[KEY_COMMAND_COUNT] = {
     {.name = "create",
      .usage = "[flags]",
      .text = "Creates a key and prints its token, which is shown only this once.",
-     .run = run_create},
+     .ask = ASK(run_create, create_flags, 0, 0)},
     {.name = "list",
      .usage = "[flags]",
      .text = "Lists keys, without their secrets.",
-     .run = run_list},
+     .ask = ASK(run_list, list_flags, 0, 0)},
     {.name = "revoke",
      .usage = "ID [flags]",
      .text = "Ends a key at once; requests with it are refused from then on.",
-     .run = run_revoke},
+     .ask = ASK(run_revoke, revoke_flags, 1, 1)},
 };

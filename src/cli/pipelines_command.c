@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster pipelines list, get, apply, delete, diff, revisions, preview. */
+#include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/fleet.h"
 #include "cli/output.h"
@@ -16,35 +17,10 @@ static void set(struct cli *cli, struct json_value *row, const char *key, struct
     json_set(row, str_of(key), json_new_str(cli->arena, value));
 }
 
-/* What every command begins with: flags, --output, and a client. */
-struct command {
-    struct cli *cli;
-    struct args args;
-    bool json;
-    struct client *client;
-};
-
-static bool begin(struct command *c, const struct cli_command *self, const struct args_flag *own,
-                  size_t own_count, size_t min, size_t max, int argc, char *const *argv,
-                  enum exit_code *code)
-{
-    size_t count;
-    const struct args_flag *flags = client_flags_with(c->cli->arena, own, own_count, &count);
-
-    return cli_args(c->cli, self, flags, count, min, max, argc, argv, &c->args, code) &&
-           output_is_json(c->cli, &c->args, &c->json, code);
-}
-
-static bool reach(struct command *c, enum exit_code *code)
-{
-    c->client = fleet_client(c->cli, &c->args, code);
-    return c->client != NULL;
-}
-
 /* ---- finding one ---- */
 
 /* The id of the pipeline of that name. *id stays empty when there is none. */
-static enum exit_code find_id(struct command *c, struct str name, struct str *id)
+static enum exit_code find_id(struct ask *c, struct str name, struct str *id)
 {
     struct buf body = fleet_request(c->cli, "name", name);
     struct json_value *answer = NULL;
@@ -59,13 +35,13 @@ static enum exit_code find_id(struct command *c, struct str name, struct str *id
     return code;
 }
 
-static enum exit_code no_such(struct command *c, struct str name)
+static enum exit_code no_such(struct ask *c, struct str name)
 {
     return cli_fail(c->cli, EXIT_CODE_NOT_FOUND, "there is no pipeline \"%.*s\"", STR_ARG(name));
 }
 
 /* *out stays NULL when there is none. */
-static enum exit_code find(struct command *c, struct str name, struct json_value **out)
+static enum exit_code find(struct ask *c, struct str name, struct json_value **out)
 {
     struct str id;
     enum exit_code code = find_id(c, name, &id);
@@ -96,7 +72,7 @@ static void describe(struct cli *cli, const struct json_value *pipeline, struct 
 }
 
 /* "env=prod,team=a": each k=v. */
-static bool put_matching(struct command *c, struct json_writer *w, enum exit_code *code)
+static bool put_matching(struct ask *c, struct json_writer *w, enum exit_code *code)
 {
     size_t count;
     const char **texts = args_list(c->cli->arena, &c->args, "matching", &count);
@@ -124,7 +100,7 @@ static bool put_matching(struct command *c, struct json_writer *w, enum exit_cod
     return true;
 }
 
-static enum exit_code print_list(struct command *c, const struct json_value *answer)
+static enum exit_code print_list(struct ask *c, const struct json_value *answer)
 {
     static const struct output_column columns[] = {
         {"ID", "id"},
@@ -146,37 +122,34 @@ static enum exit_code print_list(struct command *c, const struct json_value *ans
     return output_table(c->cli, columns, COUNTOF(columns), rows);
 }
 
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static const struct args_flag list_flags[] = {
+    {"matching", ARGS_LIST, "NAME=VALUE,...",
+     "Only pipelines whose matchers hold for these attributes."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_list(struct ask *c)
 {
-    static const struct args_flag own[] = {
-        {"matching", ARGS_LIST, "NAME=VALUE,...",
-         "Only pipelines whose matchers hold for these attributes."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
-    struct command c = {.cli = cli};
+    struct cli *cli = c->cli;
     enum exit_code code;
     struct json_writer w;
     struct json_value *answer = NULL;
     struct buf body;
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, 0, argc, argv, &code))
-        return code;
     buf_init_arena(&body, cli->arena, FLEET_BODY_MAX);
     json_writer_init(&w, &body);
     json_obj_begin(&w);
-    if (!put_matching(&c, &w, &code))
+    if (!put_matching(c, &w, &code))
         return code;
     json_obj_end(&w);
-    if (!reach(&c, &code))
-        return code;
-    code = fleet_call(cli, c.client, STR(PIPELINE_SERVICE "ListPipelines"), &body, &answer);
-    client_free(&c.client);
+    code = ask_open(c);
+    if (code == EXIT_CODE_OK)
+        code = fleet_call(cli, c->client, STR(PIPELINE_SERVICE "ListPipelines"), &body, &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!c.json)
-        return print_list(&c, answer);
+    if (!c->json)
+        return print_list(c, answer);
     if (!json_find(answer, STR("pipelines"))) /* an empty list is left out on the wire */
         json_set(answer, STR("pipelines"), json_new_array(cli->arena));
     return output_json(cli, answer);
@@ -184,29 +157,28 @@ static enum exit_code run_list(struct cli *cli, const struct cli_command *self, 
 
 /* ---- get ---- */
 
-static enum exit_code run_get(struct cli *cli, const struct cli_command *self, int argc,
-                              char *const *argv)
-{
-    static const struct args_flag own[] = {
-        {"contents", ARGS_SWITCH, NULL, "Prints the contents and nothing else."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
-    struct command c = {.cli = cli};
-    enum exit_code code;
-    struct json_value *pipeline = NULL, *row = json_new_object(cli->arena);
+static const struct args_flag get_flags[] = {
+    {"contents", ARGS_SWITCH, NULL, "Prints the contents and nothing else."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
 
-    if (!begin(&c, self, own, COUNTOF(own), 1, 1, argc, argv, &code) || !reach(&c, &code))
-        return code;
-    code = find(&c, str_of(c.args.operands[0]), &pipeline);
-    client_free(&c.client);
+static enum exit_code run_get(struct ask *c)
+{
+    struct cli *cli = c->cli;
+    struct str name = str_of(c->args.operands[0]);
+    struct json_value *pipeline = NULL, *row = json_new_object(cli->arena);
+    enum exit_code code = ask_open(c);
+
+    if (code == EXIT_CODE_OK)
+        code = find(c, name, &pipeline);
     if (code != EXIT_CODE_OK)
         return code;
     if (!pipeline)
-        return no_such(&c, str_of(c.args.operands[0]));
-    if (args_is_on(&c.args, "contents"))
+        return no_such(c, name);
+    if (args_is_on(&c->args, "contents"))
         return cli_print(cli, fleet_text(pipeline, "contents"));
-    if (c.json)
+    if (c->json)
         return output_json(cli, pipeline);
     describe(cli, pipeline, row);
     code = output_members(cli, row);
@@ -228,7 +200,7 @@ struct change {
 };
 
 /* What is stored, and what the files make of it. */
-static enum exit_code compare(struct command *c, const struct pipeline_file *files, size_t count,
+static enum exit_code compare(struct ask *c, const struct pipeline_file *files, size_t count,
                               struct change *changes)
 {
     struct arena *a = c->cli->arena;
@@ -257,7 +229,7 @@ static bool is_unchanged(const struct change *change)
     return change->stored && str_eq(change->before, change->after);
 }
 
-static enum exit_code upsert(struct command *c, const struct change *change, bool validate_only)
+static enum exit_code upsert(struct ask *c, const struct change *change, bool validate_only)
 {
     struct json_value *answer = NULL;
     struct json_writer w;
@@ -279,7 +251,7 @@ static enum exit_code upsert(struct command *c, const struct change *change, boo
 }
 
 /* Everything is checked before anything is written. */
-static enum exit_code write_changes(struct command *c, const struct change *changes, size_t count)
+static enum exit_code write_changes(struct ask *c, const struct change *changes, size_t count)
 {
     bool dry = args_is_on(&c->args, "dry-run");
     enum exit_code code = EXIT_CODE_OK;
@@ -293,7 +265,7 @@ static enum exit_code write_changes(struct command *c, const struct change *chan
     return code;
 }
 
-static enum exit_code print_changes(struct command *c, const struct change *changes, size_t count)
+static enum exit_code print_changes(struct ask *c, const struct change *changes, size_t count)
 {
     struct json_value *rows = json_new_array(c->cli->arena), *all = json_new_object(c->cli->arena);
     bool dry = args_is_on(&c->args, "dry-run");
@@ -314,60 +286,55 @@ static enum exit_code print_changes(struct command *c, const struct change *chan
     return c->json ? output_json(c->cli, all) : fleet_print_text(c->cli, buf_str(&out));
 }
 
-/* Files and what is stored of them. False: *code is how to end; the client is open when true. */
-static bool load(struct command *c, struct change **changes, size_t *count, enum exit_code *code)
+/* Files and what is stored of them. */
+static enum exit_code load(struct ask *c, struct change **changes, size_t *count)
 {
     struct pipeline_file *files = NULL;
+    enum exit_code code;
 
-    if (!pipeline_files_read(c->cli, &c->args, &files, count, code) || !reach(c, code))
-        return false;
+    if (!pipeline_files_read(c->cli, &c->args, &files, count, &code))
+        return code;
+    code = ask_open(c);
+    if (code != EXIT_CODE_OK)
+        return code;
     *changes = arena_new_array(c->cli->arena, struct change, *count);
-    *code = compare(c, files, *count, *changes);
-    if (*code != EXIT_CODE_OK)
-        client_free(&c->client);
-    return *code == EXIT_CODE_OK;
+    return compare(c, files, *count, *changes);
 }
 
-static enum exit_code run_apply(struct cli *cli, const struct cli_command *self, int argc,
-                                char *const *argv)
+static const struct args_flag apply_flags[] = {
+    PIPELINE_FILE_FLAG,
+    PIPELINE_NAME_FLAG,
+    PIPELINE_MATCHER_FLAG,
+    {"dry-run", ARGS_SWITCH, NULL, "The server checks all of it, and stores nothing."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_apply(struct ask *c)
 {
-    static const struct args_flag own[] = {
-        PIPELINE_FILE_FLAG,
-        PIPELINE_NAME_FLAG,
-        PIPELINE_MATCHER_FLAG,
-        {"dry-run", ARGS_SWITCH, NULL, "The server checks all of it, and stores nothing."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
-    struct command c = {.cli = cli};
-    enum exit_code code;
     struct change *changes = NULL;
     size_t count = 0;
+    enum exit_code code = load(c, &changes, &count);
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, &changes, &count, &code))
-        return code;
-    code = write_changes(&c, changes, count);
-    client_free(&c.client);
-    return code == EXIT_CODE_OK ? print_changes(&c, changes, count) : code;
+    if (code == EXIT_CODE_OK)
+        code = write_changes(c, changes, count);
+    return code == EXIT_CODE_OK ? print_changes(c, changes, count) : code;
 }
 
-static enum exit_code run_diff(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static const struct args_flag diff_flags[] = {PIPELINE_FILE_FLAG, PIPELINE_NAME_FLAG,
+                                              PIPELINE_MATCHER_FLAG, TENANT_FLAG};
+
+static enum exit_code run_diff(struct ask *c)
 {
-    static const struct args_flag own[] = {PIPELINE_FILE_FLAG, PIPELINE_NAME_FLAG,
-                                           PIPELINE_MATCHER_FLAG, TENANT_FLAG};
-    struct command c = {.cli = cli};
-    enum exit_code code;
+    struct cli *cli = c->cli;
     struct change *changes = NULL;
     size_t count = 0;
     bool differs = false;
+    enum exit_code code = load(c, &changes, &count);
     struct buf out;
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, &changes, &count, &code))
+    if (code != EXIT_CODE_OK)
         return code;
-    client_free(&c.client);
     buf_init_arena(&out, cli->arena, DIFF_BYTES);
     for (size_t i = 0; i < count; i++) {
         struct str stored = changes[i].stored ? arena_printf(cli->arena, "stored/%.*s",
@@ -383,7 +350,7 @@ static enum exit_code run_diff(struct cli *cli, const struct cli_command *self, 
 
 /* ---- delete ---- */
 
-static enum exit_code delete_all(struct command *c, const char *const *names, size_t count)
+static enum exit_code delete_all(struct ask *c, const char *const *names, size_t count)
 {
     const char **ids = arena_new_array(c->cli->arena, const char *, count);
     struct json_value *answer = NULL;
@@ -409,33 +376,31 @@ static enum exit_code delete_all(struct command *c, const char *const *names, si
                       &answer);
 }
 
-static enum exit_code run_delete(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static const struct args_flag delete_flags[] = {TENANT_FLAG, OUTPUT_FLAG};
+
+static enum exit_code run_delete(struct ask *c)
 {
-    static const struct args_flag own[] = {TENANT_FLAG, OUTPUT_FLAG};
-    struct command c = {.cli = cli};
-    enum exit_code code;
+    struct cli *cli = c->cli;
     struct json_value *gone = json_new_object(cli->arena), *names = json_new_array(cli->arena);
+    enum exit_code code = ask_open(c);
     struct buf out;
 
-    if (!begin(&c, self, own, COUNTOF(own), 1, FILES_MAX, argc, argv, &code) || !reach(&c, &code))
-        return code;
-    code = delete_all(&c, c.args.operands, c.args.operand_count);
-    client_free(&c.client);
+    if (code == EXIT_CODE_OK)
+        code = delete_all(c, c->args.operands, c->args.operand_count);
     if (code != EXIT_CODE_OK)
         return code;
     buf_init_arena(&out, cli->arena, DIFF_BYTES);
-    for (size_t i = 0; i < c.args.operand_count; i++) {
-        json_append(names, json_new_str(cli->arena, str_of(c.args.operands[i])));
-        buf_printf(&out, "pipeline %s is deleted\n", c.args.operands[i]);
+    for (size_t i = 0; i < c->args.operand_count; i++) {
+        json_append(names, json_new_str(cli->arena, str_of(c->args.operands[i])));
+        buf_printf(&out, "pipeline %s is deleted\n", c->args.operands[i]);
     }
     json_set(gone, STR("deleted"), names);
-    return c.json ? output_json(cli, gone) : fleet_print_text(cli, buf_str(&out));
+    return c->json ? output_json(cli, gone) : fleet_print_text(cli, buf_str(&out));
 }
 
 /* ---- revisions ---- */
 
-static enum exit_code print_revisions(struct command *c, const struct json_value *answer)
+static enum exit_code print_revisions(struct ask *c, const struct json_value *answer)
 {
     static const struct output_column columns[] = {
         {"REVISION", "revision"}, {"OPERATION", "operation"}, {"AT", "at"},
@@ -457,7 +422,7 @@ static enum exit_code print_revisions(struct command *c, const struct json_value
     return output_table(cli, columns, COUNTOF(columns), rows);
 }
 
-static enum exit_code ask_revisions(struct command *c, struct json_value **answer)
+static enum exit_code ask_revisions(struct ask *c, struct json_value **answer)
 {
     struct str id;
     struct buf body;
@@ -479,26 +444,23 @@ static enum exit_code ask_revisions(struct command *c, struct json_value **answe
                       answer);
 }
 
-static enum exit_code run_revisions(struct cli *cli, const struct cli_command *self, int argc,
-                                    char *const *argv)
-{
-    static const struct args_flag own[] = {TENANT_FLAG, OUTPUT_FLAG};
-    struct command c = {.cli = cli};
-    enum exit_code code;
-    struct json_value *answer = NULL;
+static const struct args_flag revisions_flags[] = {TENANT_FLAG, OUTPUT_FLAG};
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, 1, argc, argv, &code) || !reach(&c, &code))
-        return code;
-    code = ask_revisions(&c, &answer);
-    client_free(&c.client);
+static enum exit_code run_revisions(struct ask *c)
+{
+    struct json_value *answer = NULL;
+    enum exit_code code = ask_open(c);
+
+    if (code == EXIT_CODE_OK)
+        code = ask_revisions(c, &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    return c.json ? output_json(cli, answer) : print_revisions(&c, answer);
+    return c->json ? output_json(c->cli, answer) : print_revisions(c, answer);
 }
 
 /* ---- preview ---- */
 
-static enum exit_code ask_preview(struct command *c, const struct change *change,
+static enum exit_code ask_preview(struct ask *c, const struct change *change,
                                   struct json_value **answer)
 {
     const char *agent = args_find(&c->args, "agent");
@@ -518,7 +480,7 @@ static enum exit_code ask_preview(struct command *c, const struct change *change
 }
 
 /* "gained 3: a, b, c" */
-static void put_ids(struct command *c, const struct json_value *answer, const char *count_member,
+static void put_ids(struct ask *c, const struct json_value *answer, const char *count_member,
                     const char *member, struct buf *out)
 {
     const struct json_value *ids = fleet_list(c->cli->arena, answer, member);
@@ -534,7 +496,7 @@ static void put_ids(struct command *c, const struct json_value *answer, const ch
     buf_put_byte(out, '\n');
 }
 
-static enum exit_code print_preview(struct command *c, const struct json_value *answer)
+static enum exit_code print_preview(struct ask *c, const struct json_value *answer)
 {
     struct buf out;
 
@@ -547,61 +509,61 @@ static enum exit_code print_preview(struct command *c, const struct json_value *
     return fleet_print_text(c->cli, buf_str(&out));
 }
 
-static enum exit_code run_preview(struct cli *cli, const struct cli_command *self, int argc,
-                                  char *const *argv)
+static const struct args_flag preview_flags[] = {
+    PIPELINE_FILE_FLAG,
+    PIPELINE_NAME_FLAG,
+    PIPELINE_MATCHER_FLAG,
+    {"agent", ARGS_VALUE, "ID", "Also prints the configuration that this agent would get."},
+    TENANT_FLAG,
+    OUTPUT_FLAG,
+};
+
+static enum exit_code run_preview(struct ask *c)
 {
-    static const struct args_flag own[] = {
-        PIPELINE_FILE_FLAG,
-        PIPELINE_NAME_FLAG,
-        PIPELINE_MATCHER_FLAG,
-        {"agent", ARGS_VALUE, "ID", "Also prints the configuration that this agent would get."},
-        TENANT_FLAG,
-        OUTPUT_FLAG,
-    };
-    struct command c = {.cli = cli};
-    enum exit_code code;
     struct change *changes = NULL;
     struct json_value *answer = NULL;
     size_t count = 0;
+    enum exit_code code = load(c, &changes, &count);
 
-    if (!begin(&c, self, own, COUNTOF(own), 0, FILES_MAX, argc, argv, &code) ||
-        !load(&c, &changes, &count, &code))
-        return code;
-    code = count == 1
-               ? ask_preview(&c, &changes[0], &answer)
-               : cli_fail(cli, EXIT_CODE_USAGE, "preview takes one pipeline, not %zu", count);
-    client_free(&c.client);
     if (code != EXIT_CODE_OK)
         return code;
-    return c.json ? output_json(cli, answer) : print_preview(&c, answer);
+    if (count != 1)
+        return cli_fail(c->cli, EXIT_CODE_USAGE, "preview takes one pipeline, not %zu", count);
+    code = ask_preview(c, &changes[0], &answer);
+    if (code != EXIT_CODE_OK)
+        return code;
+    return c->json ? output_json(c->cli, answer) : print_preview(c, answer);
 }
 
 const struct cli_command pipeline_commands[PIPELINE_COMMAND_COUNT] = {
-    {.name = "list", .usage = "[flags]", .text = "Lists pipelines.", .run = run_list},
+    {.name = "list",
+     .usage = "[flags]",
+     .text = "Lists pipelines.",
+     .ask = ASK(run_list, list_flags, 0, 0)},
     {.name = "get",
      .usage = "NAME [flags]",
      .text = "Shows one pipeline, with its contents.",
-     .run = run_get},
+     .ask = ASK(run_get, get_flags, 1, 1)},
     {.name = "apply",
      .usage = "-f FILE... [flags]",
      .text = "Creates or replaces the pipelines in the files, by name. Nothing is written when the "
              "server refuses one of them.",
-     .run = run_apply},
+     .ask = ASK(run_apply, apply_flags, 0, FILES_MAX)},
     {.name = "delete",
      .usage = "NAME... [flags]",
      .text = "Deletes pipelines, all of them or none.",
-     .run = run_delete},
+     .ask = ASK(run_delete, delete_flags, 1, FILES_MAX)},
     {.name = "diff",
      .usage = "-f FILE... [flags]",
      .text = "Shows what apply would change, as a unified diff. The exit code is 0 when nothing "
              "would, 16 when something would.",
-     .run = run_diff},
+     .ask = ASK(run_diff, diff_flags, 0, FILES_MAX)},
     {.name = "revisions",
      .usage = "[NAME] [flags]",
      .text = "Lists the revisions of a pipeline, or of all.",
-     .run = run_revisions},
+     .ask = ASK(run_revisions, revisions_flags, 0, 1)},
     {.name = "preview",
      .usage = "-f FILE [flags]",
      .text = "Tells which agents a pipeline would match, gain and lose, without storing it.",
-     .run = run_preview},
+     .ask = ASK(run_preview, preview_flags, 0, FILES_MAX)},
 };

@@ -7,6 +7,7 @@
 
 #define LINE_MAX_BYTES 1024
 
+PRINTF_LIKE(3, 0)
 static void add(struct arena *a, struct audit_lines *lines, const char *fmt, va_list args)
 {
     char text[LINE_MAX_BYTES];

@@ -254,7 +254,9 @@ def test_a_viewer_sees_and_does_not_touch(server, collector):
                          "--data", server.data))["token"]
     where = ["--server", server.url(), "--key", viewer]
     assert run("collectors", "list", *where).returncode == OK
-    assert run("collectors", "create", "mine", *where).returncode == DENIED
+    refused = run("collectors", "create", "mine", *where)
+    assert refused.returncode == DENIED and "collectors:write" in refused.stderr
+    assert "keys:write" in run("token", "list", *where, check=DENIED).stderr
     assert run("collectors", "delete", str(collector["id"]), *where).returncode == DENIED
 
 

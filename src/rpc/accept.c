@@ -115,9 +115,11 @@ int accept_caller(struct flight *fl)
                            "a credential is needed");
 
     bool as_401 = (fl->info->dialect->flags & DIALECT_SCOPE_IS_401) != 0;
+    uint32_t missing = scope & ~fl->caller.scopes;
 
     return fail_reason(&fl->fail, as_401 ? CODE_UNAUTHENTICATED : CODE_PERMISSION_DENIED,
-                       "scope_missing", "the key does not grant what this request needs%s",
+                       "scope_missing", "the key does not grant %s, which this request needs%s",
+                       scope_name((enum scope)(missing & -missing)),
                        as_401 ? ": invalid scope" : "");
 }
 

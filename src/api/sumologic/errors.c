@@ -30,7 +30,7 @@ static const struct {
     {"media_type", {415, "contenttype.invalid", MEDIA}},
     {"content_encoding", {415, "contenttype.invalid", MEDIA}},
     {"credential_missing", {401, "unauthorized", NOBODY}},
-    {"scope_missing", {403, "forbidden", "The access key lacks the needed capability."}},
+    {"scope_missing", {403, "forbidden", NULL}},
     {"rate_limit", {429, "rate.limit.exceeded", RATE}},
     {"concurrency_limit", {429, "rate.limit.exceeded", RATE}},
     {"body_too_large", {413, "service.request.toolarge", NULL}},

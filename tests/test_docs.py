@@ -74,7 +74,15 @@ def test_readme_begins_with_the_one_command():
     assert blocks("README.md")[0].strip() == "./dev run"
 
 
+def headings(page):
+    """As web pages name them: small letters, dashes for blanks, nothing else but words."""
+    return [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+            for title in re.findall(r"^#+ (.*)$", page.read_text(), re.M)]
+
+
 def test_links_between_pages_lead_somewhere():
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+        for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", page.read_text()):
+            leads_to = page.parent / target if target else page
+            assert leads_to.exists(), f"{page.name} links to {target}"
+            assert not heading or heading in headings(leads_to), f"{page.name}: no #{heading}"

@@ -469,6 +469,24 @@ static void one_agent_too_many_is_served_but_not_kept(void **state)
     assert_int_equal(stored("a").status, AGENT_STATUS_APPLIED);
 }
 
+static void one_large_list_is_made_at_a_time(void **state)
+{
+    char hash[65];
+
+    (void)state;
+    settle(hash);
+    ask(COLLECTOR("RegisterCollector"), "{\"id\":\"b\",\"localAttributes\":{\"env\":\"prod\"}}");
+    w.app.list_large = 2;
+    assert_true(turn_take(&w.app.list_turn));
+    refused(COLLECTOR("ListCollectors"), "{}", 503, "another list of 2 collectors or more");
+    ask(COLLECTOR("ListCollectors"), "{\"matchers\":[\"env=prod\"]}");
+    turn_give(&w.app.list_turn);
+    for (int i = 0; i < 3; i++) { /* each gives its turn back */
+        ask(COLLECTOR("ListCollectors"), "{}");
+        assert_non_null(strstr(w.body, "\"b\""));
+    }
+}
+
 static void a_bulk_update_is_all_or_nothing(void **state)
 {
     char hash[65];
@@ -528,6 +546,7 @@ int main(void)
         TEST(a_poll_ends_a_good_bye),
         TEST(what_is_too_large_to_be_kept_fails_no_poll),
         TEST(one_agent_too_many_is_served_but_not_kept),
+        TEST(one_large_list_is_made_at_a_time),
         TEST(a_bulk_update_is_all_or_nothing),
         TEST(validation_stores_nothing),
     };

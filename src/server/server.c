@@ -374,6 +374,7 @@ static void fill_rpc(struct server *s)
         .store = s->store,
         .clock = s->host.clock,
         .settings = &s->settings,
+        .list_large = FLEET_LIST_LARGE,
     };
     s->rpc[RPC_FLEET] = fleet_table(s->arena, &s->fleet);
     s->native = native_new(&(struct native_options){

@@ -6,6 +6,7 @@
 
 #define BULK_STEPS_MAX ((size_t)1000000) /* operations times agents, of one request */
 #define LIST_FIRST     64
+#define LIST_RETRY_MS  5000
 
 static void answer(struct call *c, const struct agent *agent, struct collector_v1_collector *out)
 {
@@ -57,6 +58,34 @@ static bool list_one(void *arg, const struct agent *agent)
     return true;
 }
 
+static void give_turn(void *arg)
+{
+    turn_give(arg);
+}
+
+/* The vendor's call has no pages, so the answer is made as a whole. One large one at a time is what
+ * memory is planned for. */
+static int list_take_turn(struct call *c, const struct matcher *matchers, size_t count,
+                          struct fail *f)
+{
+    struct fleet_app *app = fleet_app_of(c);
+    struct agents *agents = fleet_realm(c)->agents;
+
+    if (app->list_large == 0 || agents_count(agents) < app->list_large ||
+        agents_select_count(agents, matchers, count) < app->list_large)
+        return 0;
+    if (!turn_take(&app->list_turn)) {
+        IGNORE(fail_reason(f, CODE_UNAVAILABLE, "busy",
+                           "another list of %zu collectors or more is on its way: try again later, "
+                           "or ask for fewer by matchers",
+                           app->list_large));
+        f->retry_after_ms = LIST_RETRY_MS;
+        return -1;
+    }
+    arena_on_free(c->arena, give_turn, &app->list_turn);
+    return 0;
+}
+
 int fleet_list_collectors(struct call *c, const void *request, void *response, struct fail *f)
 {
     const struct collector_v1_list_collectors_request *in = request;
@@ -68,7 +97,8 @@ int fleet_list_collectors(struct call *c, const void *request, void *response, s
         .inactive_after_us = fleet_settings(c)->inactive_after_us,
     };
 
-    if (matchers_parse(c->arena, in->matchers.items, in->matchers.count, &matchers, f) < 0)
+    if (matchers_parse(c->arena, in->matchers.items, in->matchers.count, &matchers, f) < 0 ||
+        list_take_turn(c, matchers, in->matchers.count, f) < 0)
         return -1;
     agents_each(fleet_realm(c)->agents, c->arena, matchers, in->matchers.count, list_one, &l);
     out->collectors.items = l.items;

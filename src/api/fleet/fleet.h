@@ -6,16 +6,22 @@
 #define API_FLEET_FLEET_H
 
 #include "api/agent_settings.h"
+#include "base/turn.h"
 #include "core/registry.h"
 #include "rpc/credential.h"
 #include "rpc/method.h"
 
-/* What the server lends; borrowed, and immutable while requests come. */
+/* From how many collectors on a list is made alone: its answer takes some 100 MiB. */
+#define FLEET_LIST_LARGE 100000
+
+/* What the server lends; borrowed, and but for the turn immutable while requests come. */
 struct fleet_app {
     struct registry *registry;
     struct store *store;
     const struct clock *clock;
     struct slot *settings; /* struct agent_settings */
+    size_t list_large;     /* FLEET_LIST_LARGE; 0: no list is large */
+    struct turn list_turn; /* of large lists, until they are sent */
 };
 
 /* Classes of limits: what agents do, what is managed, and what is never refused. */

@@ -166,7 +166,9 @@ def test_a_data_directory_is_never_overwritten(server, kept):
 def test_a_backup_over_the_network(server, tmp_path):
     add(server, "v1.0", "linux/amd64")
     where = ("--server", server.url())
-    run("backup", tmp_path / "copy", *where, env={"MUSTER_KEY": server.token()}, check=OK)
+    key = server.request("POST", "/admin/v1/keys", {
+        "role": "admin", "scopes": ["server", "collectors:read"]}).json()["token"]
+    run("backup", tmp_path / "copy", *where, env={"MUSTER_KEY": key}, check=OK)
     assert notes(tmp_path / "copy") == []
     viewer = server.request("POST", "/admin/v1/keys", {"role": "viewer"}).json()["token"]
     run("backup", tmp_path / "other", *where, env={"MUSTER_KEY": viewer}, check=11)

@@ -18,7 +18,7 @@ static const struct exit_code_row rows[] = {
     {EXIT_CODE_NOT_FOUND, "there is no such thing"},
     {EXIT_CODE_CONFLICT, "something of that name exists, or it changed meanwhile"},
     {EXIT_CODE_REFUSED, "the server refused the request as invalid"},
-    {EXIT_CODE_PROBLEMS, "the check found problems"},
+    {EXIT_CODE_PROBLEMS, "the data has problems, which are listed"},
     {EXIT_CODE_DIFFERS, "what is stored differs from the files"},
 };
 

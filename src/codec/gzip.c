@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip and zlib streams over zlib's inflate and deflate. zlib allocates when a context is made (and
- * its window on first use); running out of memory there aborts, as everywhere. */
+/* gzip, zlib and raw streams over zlib's inflate and deflate. zlib allocates when a context is made
+ * (and its window on first use); running out of memory there aborts, as everywhere. */
 #include "codec/gzip.h"
 
 #include <assert.h>
@@ -33,7 +33,23 @@ struct gzip_deflater {
 
 static int window_bits(enum gzip_format format)
 {
-    return format == GZIP_FORMAT_GZIP ? WINDOW_BITS + GZIP_BIT : WINDOW_BITS;
+    switch (format) {
+    case GZIP_FORMAT_GZIP: return WINDOW_BITS + GZIP_BIT;
+    case GZIP_FORMAT_ZLIB: return WINDOW_BITS;
+    case GZIP_FORMAT_RAW: return -WINDOW_BITS;
+    }
+    abort();
+}
+
+/* No packer begins a raw stream with what a zlib header looks like: that would be a stored block
+ * with bits set that are of no use. */
+enum gzip_format gzip_format_of_deflate(struct str in)
+{
+    unsigned first = in.len > 0 ? (uint8_t)in.p[0] : 0, second = in.len > 1 ? (uint8_t)in.p[1] : 0;
+    bool has_header =
+        in.len >= 2 && (first & 0x0f) == Z_DEFLATED && (first * 256 + second) % 31 == 0;
+
+    return has_header ? GZIP_FORMAT_ZLIB : GZIP_FORMAT_RAW;
 }
 
 struct gzip_inflater *gzip_inflater_new(void)

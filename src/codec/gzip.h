@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip (RFC 1952) and zlib (RFC 1950, what HTTP calls "deflate"), with a ceiling on what comes out.
- * A context keeps its working memory from one use to the next (about 40 KB to inflate, 270 KB to
- * deflate) and belongs to one thread at a time: one per loop or worker, not one per request. */
+/* gzip (RFC 1952), zlib (RFC 1950, what HTTP calls "deflate") and deflate without a frame (RFC
+ * 1951, what some clients take that word for), with a ceiling on what comes out. A context keeps
+ * its working memory from one use to the next (about 40 KB to inflate, 270 KB to deflate) and
+ * belongs to one thread at a time: one per loop or worker, not one per request. */
 #ifndef CODEC_GZIP_H
 #define CODEC_GZIP_H
 
@@ -16,6 +17,7 @@
 enum gzip_format {
     GZIP_FORMAT_GZIP, /* one member or several in a row */
     GZIP_FORMAT_ZLIB, /* exactly one stream */
+    GZIP_FORMAT_RAW,  /* same */
 };
 
 enum gzip_status {
@@ -23,6 +25,9 @@ enum gzip_status {
     GZIP_BAD,       /* malformed, wrong checksum, or bytes after the end */
     GZIP_TOO_LARGE, /* more than max_out would come out */
 };
+
+/* Which of the latter two something is that is said to be "deflate". */
+enum gzip_format gzip_format_of_deflate(struct str in);
 
 struct gzip_inflater;
 

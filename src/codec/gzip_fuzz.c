@@ -70,7 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    format = data[0] & 1 ? GZIP_FORMAT_ZLIB : GZIP_FORMAT_GZIP;
+    format = data[0] & 1 ? GZIP_FORMAT_ZLIB : data[0] % 8 == 2 ? GZIP_FORMAT_RAW : GZIP_FORMAT_GZIP;
     piece = 1 + data[0] / 2;
     in = str_make(data + 1, size - 1);
     a = arena_new(65536);
@@ -80,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_init_arena(&packed, a, SIZE_MAX / 2);
     if (gzip_deflate(d, in, &packed) < 0)
         abort();
+    assert(format == GZIP_FORMAT_GZIP || gzip_format_of_deflate(buf_str(&packed)) == format);
     if (in.len <= CEILING) {
         struct buf back;
         struct fail f;

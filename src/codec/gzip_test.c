@@ -114,6 +114,31 @@ static void both_formats_read_what_they_wrote(void **state)
     }
 }
 
+static void deflate_is_known_with_and_without_its_frame(void **state)
+{
+    static const size_t sizes[] = {0, 1, 100, 65536, 1000000};
+    struct fixture *x = *state;
+
+    for (int level = 1; level <= 9; level++) {
+        struct gzip_deflater *raw = gzip_deflater_new(GZIP_FORMAT_RAW, level);
+        struct gzip_deflater *zlib = gzip_deflater_new(GZIP_FORMAT_ZLIB, level);
+
+        for (size_t i = 0; i < COUNTOF(sizes); i++) {
+            struct str in = some_text(x, sizes[i]), bare = pack(x, raw, in), out;
+            struct fail f;
+
+            assert_int_equal(gzip_format_of_deflate(bare), GZIP_FORMAT_RAW);
+            assert_int_equal(gzip_format_of_deflate(pack(x, zlib, in)), GZIP_FORMAT_ZLIB);
+            assert_int_equal(unpack(x, GZIP_FORMAT_RAW, bare, NO_LIMIT, &out, &f), 0);
+            assert_true(str_eq(in, out));
+        }
+        gzip_deflater_free(&raw);
+        gzip_deflater_free(&zlib);
+    }
+    assert_int_equal(gzip_format_of_deflate(STR("")), GZIP_FORMAT_RAW);
+    assert_int_equal(gzip_format_of_deflate(STR("\x78")), GZIP_FORMAT_RAW);
+}
+
 static void the_same_input_packs_to_the_same_bytes(void **state)
 {
     struct fixture *x = *state;
@@ -306,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_formats_read_what_they_wrote),
+        cmocka_unit_test(deflate_is_known_with_and_without_its_frame),
         cmocka_unit_test(the_same_input_packs_to_the_same_bytes),
         cmocka_unit_test(several_members_are_one_text),
         cmocka_unit_test(anything_behind_the_end_is_refused),

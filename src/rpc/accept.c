@@ -218,7 +218,11 @@ static int inflate(struct flight *fl, size_t limit, struct buf *out)
 
     if (fl->zstd)
         return zstd_inflate(packed, limit, out, &fl->fail);
-    return coders_inflate(fl->d->coders, fl->packing, packed, limit, out, &fl->fail);
+
+    enum gzip_format format =
+        fl->packing == GZIP_FORMAT_ZLIB ? gzip_format_of_deflate(packed) : fl->packing;
+
+    return coders_inflate(fl->d->coders, format, packed, limit, out, &fl->fail);
 }
 
 int accept_body(struct flight *fl, int *status)

@@ -51,6 +51,7 @@ static void take_signals(struct serving *v)
     struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     sigaction(SIGPIPE, &ignore, NULL);
+    sigaction(SIGXFSZ, &ignore, NULL); /* a file that may not grow is a full disk */
     sigemptyset(&v->signals);
     sigaddset(&v->signals, SIGTERM);
     sigaddset(&v->signals, SIGINT);

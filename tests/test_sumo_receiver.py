@@ -5,6 +5,8 @@ that fails and a server that is killed."""
 import base64
 import gzip
 import json
+import resource
+import socket
 import threading
 import zlib
 
@@ -81,6 +83,24 @@ def test_packed_data_is_unpacked(door, pack, coding):
     assert door.one()["data"] == "line\n" * 500
 
 
+def bare_deflate(data):
+    """As OpenTelemetry's exporter packs: without zlib's frame."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+def test_deflate_without_a_frame(door):
+    door.give(bare_deflate(b"line\n" * 500), ["Content-Encoding: deflate"])
+    door.give(bare_deflate(b""), ["Content-Encoding: deflate"])
+    assert door.one()["data"] == "line\n" * 500
+
+
+def test_gzip_in_several_members(door):
+    door.give(gzip.compress(b"one ") + gzip.compress(b"") + gzip.compress(b"two"),
+              ["Content-Encoding: gzip"])
+    assert door.one()["data"] == "one two"
+
+
 def test_chunked_data(door):
     wire = door.sumo.server.connect()
     wire.send(f"POST {door.path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -154,6 +174,24 @@ def test_each_source_is_counted(sumo, door):
     assert "receiver" not in json.dumps(sumo.get(path + "?download=true"))
 
 
+def test_counts_begin_again_with_the_server(tmp_path):
+    server = Server(tmp_path).start()
+    with Sumo(server) as sumo:
+        door = Door(sumo)
+        path = f"/collectors/{door.collector}/sources/{door.source['id']}"
+        door.give(b"a\nb\n")
+        before = sumo.get(path)["source"]
+        assert before.pop("receiver")["messages"] == 2 and before["alive"] is True
+        server.kill()
+        sumo.hang_up()
+        server.start()
+        assert sumo.get(path)["source"] == before
+        door.give(b"c\n")
+        counted = sumo.get(path)["source"]["receiver"]
+        assert (counted["requests"], counted["messages"]) == (1, 1)
+    server.stop()
+
+
 # --- refusals
 
 
@@ -194,6 +232,18 @@ def test_bodies_that_cannot_be_unpacked(door, coding, body, status):
     door.sumo.hang_up()
     door.give(b"good")
     assert door.one()["data"] == "good"
+
+
+@pytest.mark.parametrize("line", ["X-Sumo-Name: a\x01b", "X-Sumo-Name: a\x00b",
+                                  "X-Sumo-Name: a\rb", "Content-Type: a\x7fb", "X-Sumo-Name : a"])
+def test_fields_that_are_none(door, line):
+    with door.sumo.server.connect() as wire:
+        wire.send(f"POST {door.path} HTTP/1.1\r\nHost: a\r\n{line}\r\nContent-Length: 1\r\n\r\nx"
+                  .encode("latin-1"))
+        assert wire.answer("POST").status == 400
+    door.give(b"good", ["X-Sumo-Name: \u00e4".encode().decode("latin-1"), "X-Sumo-Host: " + "h" * 6000])
+    record = door.one()
+    assert record["data"] == "good" and len(record["metadata"]["host"]) == 4096
 
 
 def test_too_much_at_once(door):
@@ -243,6 +293,52 @@ def test_a_request_is_one_message_where_it_is_said(sumo):
     door.give(b"one\ntwo\n")
     door.give(b"three\nfour\n")
     assert door.one()["data"] == "three\nfour\n"
+
+
+TRACE = "2026-11-21 12:00:00 boom\njava.lang.Error: x\n\tat y\nCaused by: z"
+FINE = "2026-11-21 12:00:01 fine"
+
+
+@pytest.mark.parametrize("members, wanted, count", [
+    case("found out", {}, [FINE], 1),
+    case("each line", {"multilineProcessingEnabled": False},
+         TRACE.split("\n")[1:] + [FINE], 4),
+    case("a prefix", {"useAutolineMatching": False, "manualPrefixRegexp": "\\d{4}-"}, [FINE], 1),
+    case("neither", {"useAutolineMatching": False}, TRACE.split("\n")[1:] + [FINE], 4),
+    case("a request", {"messagePerRequest": True}, [], 0)])
+def test_rules_see_messages_of_several_lines(sumo, members, wanted, count):
+    door = Door(sumo, filters=[
+        {"name": "r", "filterType": "Exclude", "regexp": "(?s).*boom.*"}], **members)
+    door.give(f"{TRACE}\n{FINE}\n".encode())
+    door.give(b"last")
+    assert [line for r in door.wait(2 if wanted else 1) for line in r["data"].split("\n")] == \
+        wanted + ["last"]
+    path = f"/collectors/{door.collector}/sources/{door.source['id']}"
+    assert sumo.get(path)["source"]["receiver"]["messages"] == count + 1
+
+
+def test_messages_are_counted_without_rules(sumo):
+    door = Door(sumo, useAutolineMatching=False, manualPrefixRegexp="\\d{4}-")
+    data = f"\n{TRACE}\r\n\r\n{FINE}\n"
+    door.give(data.encode())
+    assert door.one()["data"] == data, "as it came"
+    path = f"/collectors/{door.collector}/sources/{door.source['id']}"
+    assert sumo.get(path)["source"]["receiver"]["messages"] == 2
+
+
+def test_a_prefix_that_cannot_be_used_is_refused(sumo):
+    collector = sumo.create("c")["id"]
+    source = {**HTTP, "useAutolineMatching": False, "manualPrefixRegexp": "(?=a)"}
+    answer = sumo.api("POST", f"/collectors/{collector}/sources", {"source": source})
+    assert answer.status == 400 and error_of(answer)["code"].endswith("fields.invalid")
+    sumo.add_source(collector, **{**source, "useAutolineMatching": True})
+
+
+def test_no_message_is_cut_by_its_rules(sumo):
+    door = Door(sumo, filters=[{"name": "r", "filterType": "Mask", "regexp": "(x)", "mask": "yy"}],
+                messagePerRequest=True)
+    door.give(b"x" * 100000)
+    assert door.one()["data"] == "yy" * 100000
 
 
 def test_rules_that_change_hold_from_then_on(sumo, door):
@@ -413,6 +509,92 @@ def test_what_a_target_does_not_want_is_dropped(forwarding):
     wait_for("the rest", lambda: "wanted" in target.lines())
     assert "unwanted" not in target.lines()
     assert server.wait_for_line(level="warn", status=400)
+
+
+@pytest.mark.parametrize("status", [301, 307, 401, 403, 404, 410])
+def test_what_an_operator_can_mend_loses_nothing(forwarding, status):
+    _, target, door = forwarding
+    target.refusals = [status] * 3
+    for n in range(10):
+        door.give(numbered(n * 5, 5))
+    wait_for("the last number", lambda: "000049" in target.lines())
+    in_order(target.lines(), 50)
+    assert len(target.refused) == 3
+
+
+def test_requests_that_are_messages_stay_apart(tmp_path):
+    with Target() as target:
+        target.refusals = [503] * 3
+        with Server(tmp_path, "--sink-targets", f"there={target.url()}", "--sink-retry", "10ms",
+                    "--outbound-allow", "127.0.0.1") as server, Sumo(server) as sumo:
+            door = Door(sumo, messagePerRequest=True)
+            for n in range(5):
+                door.give(b"%d\nmore" % n)
+            wait_for("all", lambda: len(target.taken) == 5)
+    assert [t.body for t in target.taken] == [b"%d\nmore" % n for n in range(5)]
+
+
+def test_what_waits_outlives_its_source_and_collector(tmp_path):
+    with Target() as probe:
+        port = probe.port
+    with Server(tmp_path, "--sink-targets", f"there=http://127.0.0.1:{port}/in", "--sink-retry",
+                "10ms", "--sink-retry-max", "20ms", "--outbound-allow",
+                "127.0.0.1") as server, Sumo(server) as sumo:
+        doors = [Door(sumo, name=name) for name in ("a", "b")]
+        for door in doors:
+            door.give(door.source["name"].encode())
+        sumo.delete(f"/collectors/{doors[0].collector}/sources/{doors[0].source['id']}")
+        sumo.delete(f"/collectors/{doors[1].collector}")
+        again = Door(sumo, name="b")
+        assert again.source["token"] != doors[1].source["token"]
+        again.give(b"again")
+        with Target(port) as target:
+            wait_for("all", lambda: len(target.taken) == 3)
+            assert [t.body for t in target.taken] == [b"a", b"b", b"again"]
+
+
+def test_a_sink_under_a_new_name_gets_what_is_there(tmp_path):
+    with Target() as probe:
+        port = probe.port
+    away = ["--sink-targets", f"old=http://127.0.0.1:{port}/in", "--outbound-allow", "127.0.0.1"]
+    with Server(tmp_path, *away) as server, Sumo(server) as sumo:
+        door = Door(sumo)
+        door.give(numbered(0, 10))
+    flags = ["--sink-targets", "new=file:received.ndjson"]
+    with Server(tmp_path, *flags) as server:
+        wait_for("the data", lambda: "000009" in data_of(door))
+        assert sorted(p.name for p in (server.data / "spool").glob("*.cursor")) == ["new.cursor"]
+    in_order(data_of(door), 10)
+
+
+def test_a_server_that_stops_while_its_target_hangs(tmp_path):
+    """It is not held up for long, and the data comes with the next start."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        flags = ["--sink-targets", f"there=http://127.0.0.1:{port}/in", "--outbound-allow",
+                 "127.0.0.1", "--sink-retry", "10ms"]
+        with Server(tmp_path, *flags) as server, Sumo(server) as sumo:
+            Door(sumo).give(b"kept")
+            hanging, _ = silent.accept()
+    hanging.close()
+    with Target(port) as target, Server(tmp_path, *flags):
+        wait_for("the data", lambda: "kept" in target.lines())
+
+
+def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path):
+    with Server(tmp_path) as server, Sumo(server) as sumo:
+        door = Door(sumo)
+        door.give(b"before")
+        pid = server.process.pid
+        limits = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 20, limits[1]))
+        answer = door.send(b"x" * (2 << 20))
+        assert answer.status == 503 and int(answer.fields["retry-after"]) >= 1
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        sumo.hang_up()
+        door.give(b"after")
+        wait_for("the rest", lambda: door.records()[-1]["data"] == "after")
+        assert [r["data"] for r in door.records()] == ["before", "after"]
 
 
 def test_a_target_that_is_away_and_a_server_that_is_killed(tmp_path):

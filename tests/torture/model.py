@@ -67,6 +67,8 @@ class Journal:
 
 
 class Model:
+    part = "keys and tenants"
+
     def __init__(self, journal):
         self.journal = journal
         self.fleet = Fleet(journal)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Received data under the kills. Some clients have a source of their own, to whose URL they send
-messages, numbered, small and large, text and bytes, plain and compressed, one at a time. There are
-two sinks: the file of the default one, and an HTTP endpoint (sink.py) that is slow, so that at a
-kill there always is something that was acknowledged and not delivered. Each sink has to get every
-message that was acknowledged at least once, byte for byte, and for the first time in the order in
-which they were sent. What was in flight may be there or not. Who is told to come back later sends
-the same message again."""
+messages, numbered, small and large, text and bytes, plain and compressed, one at a time; half of
+the sources have processing rules, which let everything through. There are two sinks: the file of
+the default one, and an HTTP endpoint (sink.py) that is slow, so that at a kill there always is
+something that was acknowledged and not delivered. Each sink has to get every message that was
+acknowledged at least once, byte for byte, and for the first time in the order in which they were
+sent. What was in flight may be there or not. Who is told to come back later sends the same message
+again."""
 import asyncio
 import base64
 import functools
@@ -20,6 +21,7 @@ PATIENCE = 20       # seconds for the sinks to catch up after a restart
 PAUSE = 0.003       # after a refusal
 LARGEST = 400 << 10
 HOME = "received"   # the collector of these sources
+RULE = {"name": "none", "filterType": "Exclude", "regexp": "no.*"}  # matches nothing that is sent
 FILE = "received.ndjson"
 SINKS = "file", "http"
 TEXT = "text/plain"
@@ -29,13 +31,19 @@ CODINGS = {"": bytes, "gzip": functools.partial(gzip.compress, compresslevel=1),
 
 @functools.lru_cache(maxsize=64)
 def message(place, number):
-    """Media type and bytes of a message, always the same ones. Most are small."""
+    """Media type and bytes of a message, always the same ones. Most are small. Where there are
+    rules, all are text."""
     rng = random.Random(place << 40 | number)
     size = int(LARGEST * rng.random() ** 12)
     head = f"{place} {number} ".encode()
-    if rng.random() < 0.5:
+    if has_rules(place) or rng.random() < 0.5:
         return TEXT, head + rng.randbytes(size // 2).hex().encode()
     return "application/octet-stream", head + rng.randbytes(size)
+
+
+def has_rules(place):
+    """Such data takes another way through the server."""
+    return place % 2 == 1
 
 
 def head_of(data):
@@ -180,11 +188,13 @@ async def add_sources(connection, model, count, failed):
                       {"collectorType": "Hosted", "name": HOME, **words})
     model.sumo.values["hosted", HOME] = words
     model.sumo.ids["hosted", HOME] = home["id"]
-    for name in map(str, range(min(count, SOURCES))):
-        thing = "source", HOME, name
+    for place in range(min(count, SOURCES)):
+        thing = "source", HOME, str(place)
+        rules = [RULE] if has_rules(place) else []
         source = await made(f"/collectors/{home['id']}/sources", "source", {
-            "sourceType": "HTTP", "name": name, "category": "c/0", "messagePerRequest": False})
-        model.sumo.values[thing] = {"category": "c/0", "filters": []}
+            "sourceType": "HTTP", "name": str(place), "category": "c/0", "filters": rules,
+            "messagePerRequest": False})
+        model.sumo.values[thing] = {"category": "c/0", "filters": [r["name"] for r in rules]}
         model.sumo.ids[thing], model.sumo.urls[thing] = source["id"], source["url"]
         model.received.add(source["id"], source["url"])
 

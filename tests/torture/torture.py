@@ -68,7 +68,9 @@ class Run:
         self.stages = Counter()                     # how far the first starts were when killed
         self.starting = {False: 0.05, True: 0.05}   # seconds that a first and a later start take
         self.sink = Sink(random.Random(options.seed))
-        self.acknowledged = self.settled_there = self.settled_not = 0
+        self.acknowledged = 0
+        self.settled = Counter()                    # changes that were in flight, by part
+        self.settled_there = 0                      # those of them that were done
         self.unavailable = Counter()                # answers that refused for now, by status
         self.calls = {}                             # part -> acknowledged calls
         self.upgrades = Counter()                   # by how they ended
@@ -128,8 +130,8 @@ class Run:
             return
         self.acknowledged += model.acknowledged
         for counted in (model, *model.ledgers):
+            self.settled[counted.part] += counted.settled_there + counted.settled_not
             self.settled_there += counted.settled_there
-            self.settled_not += counted.settled_not
         for ledger in model.ledgers:
             self.calls[ledger.part] = self.calls.get(ledger.part, Counter()) + ledger.calls
         self.upgrades += model.upgrades.outcomes()
@@ -460,8 +462,8 @@ class Run:
         print(f"torture: {self.received} messages to sources were acknowledged, {self.repeated} "
               f"came again; of {self.loads} kills under load, {self.owed['file']} left something "
               f"to deliver to the file and {self.owed['http']} to the slow sink")
-        print(f"torture: {self.settled_there + self.settled_not} changes were in flight, "
-              f"{self.settled_there} of them done; refused for now: {listed(self.unavailable)}")
+        print(f"torture: changes in flight: {listed(self.settled)}; {self.settled_there} of them "
+              f"were done; refused for now: {listed(self.unavailable)}")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "
               "0 lost, 0 half-applied", flush=True)
 

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups and checks of all that a server keeps: a copy that is taken while everything changes can
 be started from, and each kind of damage, to rows, builds or received data, is told."""
+import fcntl
 import hashlib
+import http.server
 import json
+import os
 import shutil
 import sqlite3
 import threading
@@ -14,7 +17,7 @@ from sumo.client import Sumo
 from test_sumo_receiver import Door
 from test_sumo_upgrades import add, content
 
-OK, LOCKED, NOT_WRITABLE, NOT_FOUND, PROBLEMS = 0, 3, 6, 12, 15
+OK, LOCKED, CORRUPT, NOT_WRITABLE, UNREACHABLE, NOT_FOUND, PROBLEMS = 0, 3, 5, 6, 10, 12, 15
 STUCK = "received=http://127.0.0.1:1/nobody"  # a sink that delivers nothing: all of it waits
 SMALL = ("--spool-segment-bytes", "65536")
 
@@ -173,6 +176,121 @@ def test_a_backup_over_the_network(server, tmp_path):
     viewer = server.request("POST", "/admin/v1/keys", {"role": "viewer"}).json()["token"]
     run("backup", tmp_path / "other", *where, env={"MUSTER_KEY": viewer}, check=11)
     assert not (tmp_path / "other").exists()
+
+
+def test_two_backups_do_not_share_a_directory(server, tmp_path):
+    (tmp_path / "copy").mkdir()
+    held = os.open(tmp_path / "copy", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    assert "another backup" in server.cli("backup", tmp_path / "copy", check=LOCKED).stderr
+    os.close(held)
+    server.cli("backup", tmp_path / "copy", check=OK)
+
+
+class Scripted:
+    """In the place of a server: answers each path with the bodies it is given, in their order, the
+    last one again and again. None: there is no such thing. A pair: breaks off after these bytes of
+    so many."""
+
+    def __init__(self):
+        self.bodies = {}
+        self.asked = []
+
+    def url(self):
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def __enter__(self):
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked.append(self.path)
+                bodies = outer.bodies[self.path]
+                body = bodies.pop(0) if len(bodies) > 1 else bodies[0]
+                data, length = body if isinstance(body, tuple) else (body or b"", None)
+                self.send_response(200 if body is not None else 404)
+                self.send_header("Content-Length", str(length or len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01},
+                         daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def backup(self, folder, check, *more):
+        return run("backup", folder, "--server", self.url(), "--key", "x", *more, check=check)
+
+
+@pytest.fixture
+def snapshots(server, tmp_path):
+    """Databases with no build, with one, and with another one."""
+    def taken(name):
+        server.cli("backup", tmp_path / name, check=OK)
+        return (tmp_path / name / "muster.db").read_bytes()
+    none = taken("none")
+    add(server, "v1.0", "linux/amd64")
+    one = taken("one")
+    server.cli("builds", "remove", "v1.0", "--platform", "linux/amd64", check=OK)
+    add(server, "v2.0", "linux/amd64")
+    return none, one, taken("other")
+
+
+def url_of(version):
+    return "/muster/v1/builds/" + sha256(content(version, "linux/amd64"))
+
+
+def test_a_build_that_goes_away_meanwhile_is_not_missed(snapshots, tmp_path):
+    none, one, _ = snapshots
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [one, none], url_of("v1.0"): [None]}
+        server.backup(tmp_path / "copy", OK)
+        assert server.asked == ["/admin/v1/backup", url_of("v1.0"), "/admin/v1/backup"]
+    assert (tmp_path / "copy/muster.db").read_bytes() == none
+    assert notes(tmp_path / "copy") == []
+
+
+@pytest.mark.parametrize("what", ["database", "build"])
+def test_a_backup_that_breaks_off_leaves_the_old_one(snapshots, tmp_path, what):
+    _, one, other = snapshots
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [one],
+                         url_of("v1.0"): [content("v1.0", "linux/amd64")],
+                         url_of("v2.0"): [(b"half", 320000)]}
+        server.backup(tmp_path / "copy", OK)
+        before = files(tmp_path / "copy")
+        server.bodies["/admin/v1/backup"] = \
+            [(other[:5000], len(other))] if what == "database" else [other]
+        server.backup(tmp_path / "copy", UNREACHABLE, "--force")
+        assert files(tmp_path / "copy") == before
+        assert notes(tmp_path / "copy") == []
+        server.backup(tmp_path / "new", UNREACHABLE)
+        assert not (tmp_path / "new").exists()
+
+
+def test_what_is_no_database_is_no_backup(snapshots, tmp_path):
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [b"something else " * 1000]}
+        server.backup(tmp_path / "copy", CORRUPT)
+        assert not (tmp_path / "copy").exists()
+        server.bodies = {"/admin/v1/backup": [None]}
+        assert "is it a Muster server" in server.backup(tmp_path / "copy", NOT_FOUND).stderr
+
+
+def test_a_build_that_comes_damaged_is_told(snapshots, tmp_path):
+    _, one, _ = snapshots
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [one], url_of("v1.0"): [b"rot"]}
+        done = server.backup(tmp_path / "copy", PROBLEMS)
+        assert "has 3 bytes instead of 320000" in done.stdout
 
 
 # --- under load, and restored

@@ -59,7 +59,7 @@ func configured(t *tenant.Tenant, token tenant.Token, version string, more setti
 	t.Helper()
 	all := settings{"installation_token": token.Text, "api_base_url": t.URL,
 		"collector_name": t.Name(), "collector_credentials_directory": t.TempDir(),
-		"heartbeat_interval": "20ms"}
+		"heartbeat_interval": "20ms", "backoff": settings{"max_elapsed_time": "20s"}}
 	maps.Copy(all, more)
 	factory := sumologicextension.NewFactory()
 	config := factory.CreateDefaultConfig()

@@ -12,14 +12,14 @@ import pytest
 
 from fleet.client import Fleet
 from h2client import H2
-from harness import BINARY, BUILD, PATIENCE, Closed, Server, environment, wait_for
+from harness import BINARY, BUILD, PATIENCE, Closed, Server, environment, run, wait_for
 from sumo.client import Sumo
 from sumo.upgrade_agent import UpgradeAgent
 from test_cli import table
 
 UPGRADES = "/collectors/upgrades"
 NOT_STARTED, PENDING, SUCCEEDED, FAILED, PROGRESSING = 0, 1, 2, 3, 6
-OK, FAILURE, USAGE, NOT_FOUND, CONFLICT, REFUSED = 0, 1, 2, 12, 13, 14
+OK, FAILURE, USAGE, DENIED, NOT_FOUND, CONFLICT, REFUSED = 0, 1, 2, 11, 12, 13, 14
 
 # 1.2 only from 1.1 on; the files are as long as is needed to come in several reads.
 BUILDS = (("v1.0", "linux/amd64", None), ("v1.1", "linux/amd64", None),
@@ -530,6 +530,29 @@ def test_upgrades_by_command(server):
         second.double.report(second.double.next(), "FAILED", "no")
 
 
+def test_upgrades_of_another_tenant_by_command(sumo):
+    server, tenant = sumo.server, ("--tenant", sumo.tenant)
+    agent = Upgrading(sumo, "v1.0")
+
+    def rows(*more):
+        told = server.cli("upgrades", "list", "--output", "json", *more, check=OK)
+        return [u["agent"] for u in json.loads(told.stdout)["upgrades"]]
+    start = ("upgrades", "start", "--collector", agent.name, "--to", "v1.1")
+    server.cli(*start, check=NOT_FOUND)
+    made = table(server.cli(*start, *tenant, check=OK).stdout)[0]
+    assert made["AGENT"] == agent.name and made["STATE"] == "pending"
+    assert agent.name in rows("--open", *tenant) and agent.name in rows(*tenant)
+    assert agent.name not in rows()
+    server.cli("upgrades", "get", made["ID"], check=NOT_FOUND)
+    assert agent.name in server.cli("upgrades", "get", made["ID"], *tenant, check=OK).stdout
+    server.cli("upgrades", "list", "--tenant", "nobody's", check=NOT_FOUND)
+    theirs = ("--server", server.url(), "--key", sumo.token)
+    run("upgrades", "list", "--tenant", "default", *theirs, check=DENIED)
+    assert agent.name in run("upgrades", "list", *theirs, check=OK).stdout
+    with waiting(server, "--collector", agent.name, "--to", "v1.2", *tenant) as command:
+        assert "already" in command.communicate(timeout=PATIENCE)[1]
+
+
 def waiting(server, *arguments):
     return subprocess.Popen([BINARY, "upgrades", "start", *map(str, arguments), "--wait",
                              "--data", str(server.data)], stdout=subprocess.PIPE, text=True,
@@ -544,9 +567,9 @@ def test_waiting_for_an_upgrade_shows_how_it_goes(server):
             package = agent.double.next()
             assert command.stderr.readline() == \
                 f"{agent.name}: progressing, v1.1 on the way to v1.2\n"
-            agent.double.report(package, "DOWNLOADING", "half\x1b[2J")
+            agent.double.report(package, "DOWNLOADING", "half\x1b[2J\u009b2J \u00fc")
             assert command.stderr.readline() == \
-                f"{agent.name}: progressing, v1.1 on the way to v1.2 (half?[2J)\n"
+                f"{agent.name}: progressing, v1.1 on the way to v1.2 (half?[2J?2J \u00fc)\n"
             agent.double.settle()
             out, err = command.communicate(timeout=PATIENCE)
             assert command.returncode == OK

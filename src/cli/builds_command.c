@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* muster builds add, list, remove. A file is hashed first and then sent in parts, so that it may be
  * larger than what either side keeps in memory. */
+#include "cli/ask.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -179,125 +180,103 @@ static enum exit_code open_file(struct adding *b)
     return cli_fail(b->cli, EXIT_CODE_USAGE, "%s is not a file", b->path);
 }
 
-static enum exit_code run_add(struct cli *cli, const struct cli_command *self, int argc,
-                              char *const *argv)
+static enum exit_code run_add(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"version", ARGS_VALUE, "VERSION", "The version that an agent says it runs with it."},
-        {"platform", ARGS_VALUE, "OS/ARCH",
-         "What it runs on: linux/amd64, an operating system alone, or any."},
-        {"from-version", ARGS_VALUE, "VERSION",
-         "Agents that run less take a build in between first."},
-        OUTPUT_FLAG,
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    const struct args *args = &ask->args;
     struct json_value *answer = NULL;
-    bool json;
+    struct adding b = {.cli = ask->cli, .path = args->operands[0]};
+    enum exit_code code;
 
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-    if (!args_find(&args, "version") || !args_find(&args, "platform"))
-        return cli_fail(cli, EXIT_CODE_USAGE, "--version and --platform say what FILE is");
-
-    struct adding b = {.cli = cli, .path = args.operands[0]};
-
+    if (!args_find(args, "version") || !args_find(args, "platform"))
+        return cli_fail(ask->cli, EXIT_CODE_USAGE, "--version and --platform say what FILE is");
     code = open_file(&b);
     if (code != EXIT_CODE_OK)
         return code;
-    b.client = client_new(cli, &args, &code);
-    if (b.client) {
+    code = ask_open(ask);
+    if (code == EXIT_CODE_OK) {
+        b.client = ask->client;
         b.part = heap_alloc(PART_BYTES);
-        code = add(&b, &args, &answer);
+        code = add(&b, args, &answer);
         free(b.part);
-        client_free(&b.client);
     }
     close(b.fd);
-    return code == EXIT_CODE_OK ? output_made(cli, json, columns, COUNTOF(columns), answer) : code;
+    if (code != EXIT_CODE_OK)
+        return code;
+    return output_made(ask->cli, ask->json, columns, COUNTOF(columns), answer);
 }
 
-static enum exit_code run_list(struct cli *cli, const struct cli_command *self, int argc,
-                               char *const *argv)
+static enum exit_code run_list(struct ask *ask)
 {
-    static const struct args_flag own[] = {OUTPUT_FLAG};
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
     struct json_value *answer = NULL;
     const struct json_value *builds = NULL;
+    enum exit_code code = ask_open(ask);
     struct fail f;
-    bool json;
 
-    if (!cli_args(cli, self, flags, count, 0, 0, argc, argv, &args, &code) ||
-        !output_is_json(cli, &args, &json, &code))
-        return code;
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_call(client, "GET", STR(ROOT), STR(""), &answer);
-    client_free(&client);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "GET", STR(ROOT), STR(""), &answer);
     if (code != EXIT_CODE_OK)
         return code;
     if (json_get_array(answer, "builds", &builds, &f) != 1)
-        return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer is no list of builds");
-    return json ? output_json(cli, answer) : output_table(cli, columns, COUNTOF(columns), builds);
+        return cli_fail(ask->cli, EXIT_CODE_FAILURE, "the server's answer is no list of builds");
+    if (ask->json)
+        return output_json(ask->cli, answer);
+    return output_table(ask->cli, columns, COUNTOF(columns), builds);
 }
 
-static enum exit_code run_remove(struct cli *cli, const struct cli_command *self, int argc,
-                                 char *const *argv)
+static enum exit_code run_remove(struct ask *ask)
 {
-    static const struct args_flag own[] = {
-        {"platform", ARGS_VALUE, "OS/ARCH", "As it was added."},
-    };
-    struct args args;
-    enum exit_code code;
-    size_t count;
-    const struct args_flag *flags = client_flags_with(cli->arena, own, COUNTOF(own), &count);
+    struct cli *cli = ask->cli;
+    const char *version = ask->args.operands[0];
+    const char *platform = args_find(&ask->args, "platform");
     struct json_value *answer = NULL;
+    enum exit_code code;
     struct buf path;
-
-    if (!cli_args(cli, self, flags, count, 1, 1, argc, argv, &args, &code))
-        return code;
-
-    const char *platform = args_find(&args, "platform");
 
     if (!platform)
         return cli_fail(cli, EXIT_CODE_USAGE, "--platform says which build of %s is meant",
-                        args.operands[0]);
+                        version);
     buf_init_arena(&path, cli->arena, PATH_MAX_);
     buf_put_str(&path, STR(ROOT "?version="));
-    url_put_encoded(&path, str_of(args.operands[0]));
+    url_put_encoded(&path, str_of(version));
     buf_put_str(&path, STR("&platform="));
     url_put_encoded(&path, str_of(platform));
     if (path.overflow)
         return cli_fail(cli, EXIT_CODE_USAGE, "that is not a build's version");
-
-    struct client *client = client_new(cli, &args, &code);
-
-    if (!client)
-        return code;
-    code = client_call(client, "DELETE", buf_str(&path), STR(""), &answer);
-    client_free(&client);
+    code = ask_open(ask);
+    if (code == EXIT_CODE_OK)
+        code = client_call(ask->client, "DELETE", buf_str(&path), STR(""), &answer);
     if (code != EXIT_CODE_OK)
         return code;
-    return cli_print(
-        cli, arena_printf(cli->arena, "build %s for %s is removed\n", args.operands[0], platform));
+    return cli_print(cli,
+                     arena_printf(cli->arena, "build %s for %s is removed\n", version, platform));
 }
+
+/* The catalogue is the whole server's: there is no --tenant. */
+static const struct args_flag add_flags[] = {
+    {"version", ARGS_VALUE, "VERSION", "The version that an agent says it runs with it."},
+    {"platform", ARGS_VALUE, "OS/ARCH",
+     "What it runs on: linux/amd64, an operating system alone, or any."},
+    {"from-version", ARGS_VALUE, "VERSION", "Agents that run less take a build in between first."},
+    OUTPUT_FLAG,
+};
+
+static const struct args_flag list_flags[] = {OUTPUT_FLAG};
+
+static const struct args_flag remove_flags[] = {
+    {"platform", ARGS_VALUE, "OS/ARCH", "As it was added."},
+};
 
 const struct cli_command build_commands[BUILD_COMMAND_COUNT] = {
     {.name = "add",
      .usage = "FILE --version VERSION --platform OS/ARCH [flags]",
      .text = "Adds a file that agents can be upgraded to.",
-     .run = run_add},
-    {.name = "list", .usage = "[flags]", .text = "Lists builds, newest first.", .run = run_list},
+     .ask = ASK(run_add, add_flags, 1, 1)},
+    {.name = "list",
+     .usage = "[flags]",
+     .text = "Lists builds, newest first.",
+     .ask = ASK(run_list, list_flags, 0, 0)},
     {.name = "remove",
      .usage = "VERSION --platform OS/ARCH [flags]",
      .text = "Removes a build; upgrades that still need it fail.",
-     .run = run_remove},
+     .ask = ASK(run_remove, remove_flags, 1, 1)},
 };

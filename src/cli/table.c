@@ -18,25 +18,22 @@ struct table {
     struct row **last;
 };
 
-/* Valid UTF-8 without control characters. */
-static struct str shown(struct arena *a, struct str cell)
+struct str table_text(struct arena *a, struct str text)
 {
     struct buf out;
 
-    if (cell.len == 0)
-        return STR("-");
-    buf_init_arena(&out, a, cell.len + 1);
-    while (cell.len > 0) {
-        size_t n = utf8_char_len(cell);
+    buf_init_arena(&out, a, text.len + 1);
+    while (text.len > 0) {
+        size_t n = utf8_char_len(text);
         bool control =
-            (unsigned char)cell.p[0] < 0x20 || cell.p[0] == 0x7f ||
-            (n == 2 && (unsigned char)cell.p[0] == 0xc2 && (unsigned char)cell.p[1] < 0xa0);
+            (unsigned char)text.p[0] < 0x20 || text.p[0] == 0x7f ||
+            (n == 2 && (unsigned char)text.p[0] == 0xc2 && (unsigned char)text.p[1] < 0xa0);
 
         if (n == 0 || control)
             buf_put_byte(&out, '?');
         else
-            buf_put(&out, cell.p, n);
-        cell = str_skip(cell, n == 0 ? 1 : n);
+            buf_put(&out, text.p, n);
+        text = str_skip(text, n == 0 ? 1 : n);
     }
     return buf_str(&out);
 }
@@ -61,7 +58,7 @@ void table_row(struct table *t, const struct str *cells)
     struct row *r = arena_alloc(t->arena, sizeof(*r) + t->columns * sizeof(struct str));
 
     for (size_t i = 0; i < t->columns; i++)
-        r->cells[i] = shown(t->arena, cells[i]);
+        r->cells[i] = cells[i].len == 0 ? STR("-") : table_text(t->arena, cells[i]);
     *t->last = r;
     t->last = &r->next;
 }

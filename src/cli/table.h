@@ -16,6 +16,9 @@ struct table;
 
 struct table *table_new(struct arena *a, const char *const *titles, size_t columns) RETURNS_NONNULL;
 
+/* Valid UTF-8 without control characters, '?' in the place of what is not. In the arena. */
+struct str table_text(struct arena *a, struct str text);
+
 /* As many cells as there are columns. An empty cell is printed as "-". */
 void table_row(struct table *t, const struct str *cells);
 

@@ -4,7 +4,7 @@
  * as long as the process.
  *
  *   DISKFAULT_DIR    the directory whose files fail
- *   DISKFAULT_FULL   while this file exists: write, writev, pwrite -> ENOSPC
+ *   DISKFAULT_FULL   while this file exists: write, writev, pwrite, pwritev -> ENOSPC
  *   DISKFAULT_SYNC   while this file exists: fsync, fdatasync -> EIO
  *   DISKFAULT_STALL  while this file exists: pread waits, and preadv2 that must not wait -> EAGAIN
  */
@@ -73,6 +73,16 @@ EXPORT ssize_t pwrite(int fd, const void *data, size_t len, off_t at)
 EXPORT ssize_t pwrite64(int fd, const void *data, size_t len, off64_t at)
 {
     return fails("DISKFAULT_FULL", fd, ENOSPC) ? -1 : NEXT(pwrite64)(fd, data, len, at);
+}
+
+EXPORT ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at)
+{
+    return fails("DISKFAULT_FULL", fd, ENOSPC) ? -1 : NEXT(pwritev)(fd, parts, count, at);
+}
+
+EXPORT ssize_t pwritev64(int fd, const struct iovec *parts, int count, off64_t at)
+{
+    return fails("DISKFAULT_FULL", fd, ENOSPC) ? -1 : NEXT(pwritev64)(fd, parts, count, at);
 }
 
 static void wait_out_stall(int fd)

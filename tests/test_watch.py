@@ -5,6 +5,7 @@ import re
 from harness import ROOT, Server, wait_for
 from sumo.client import Sumo
 from sumo.extension import Extension
+from test_disk import Disk
 from test_metrics import check_with_promtool, scrape, total
 from test_sumo_receiver import Door
 from test_sumo_upgrades import Upgrading, add
@@ -56,6 +57,22 @@ def test_a_spool_that_is_nearly_full_is_told_but_stops_nothing_else(tmp_path):
         assert b"[!] spool: received data takes up " in answer.body and answer.body.endswith(b"ok\n")
         assert total(scrape(server), "muster_spool_refused_total") >= 1
         assert sumo.create("still here")["id"] > 0
+
+
+def test_a_disk_without_room_for_received_data_is_told(tmp_path):
+    disk = Disk(tmp_path)
+    with disk.server as server, Sumo(server) as sumo:
+        door = Door(sumo)
+        door.give(b"before")
+        disk.full.touch()
+        assert door.send(b"during").status == 503
+        assert b"[!] spool: the disk has no room for received data" in \
+            server.request("GET", "/readyz", token=None).body
+        assert total(scrape(server), "muster_spool_failed_total") == 1
+        disk.full.unlink()
+        door.give(b"after")
+        assert b"spool" not in server.request("GET", "/readyz", token=None).body
+        assert [r["data"] for r in door.wait(2)] == ["before", "after"]
 
 
 def test_readyz_lists_what_it_looked_at(server):

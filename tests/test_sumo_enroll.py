@@ -193,6 +193,23 @@ def test_a_token_that_is_inactive_or_deleted_registers_nobody(sumo):
     assert collector.beat() == 204
 
 
+def test_the_log_says_whose_token_is_refused(sumo):
+    """The collector is told as little as anybody; the operator has to find it."""
+    told = sumo.installation_token(status="Inactive")
+    key, secret = told["token"][:14], told["token"][14:]
+    assert is_nobody(enroll(sumo, told["encodedTokenAndUrl"], {"collectorName": "x"}))
+    assert is_nobody(enroll(sumo, None, {"collectorName": "x"}, authorization=sumo.authorization()))
+    assert is_nobody(enroll(sumo, "junk", {"collectorName": "x"}))
+    for why, of in (("inactive", key), ("not an installation token", sumo.access_id),
+                    ("no installation token", None)):
+        wait_for(why, lambda why=why, of=of: [
+            line for line in sumo.server.lines() if why in line.get("why", "")
+            and line["msg"] == "a registration was refused" and line.get("key") == of])
+    assert not any(secret in str(line) for line in sumo.server.lines())
+    listed = run("token", "list", "--tenant", sumo.tenant, "--data", sumo.server.data, check=0).stdout
+    assert key in listed and secret not in listed
+
+
 def test_a_token_opens_registration_alone(sumo, token):
     collector = sumo.register("x", token)
     for method, path in (("GET", "/api/v1/collectors"), ("GET", "/api/v1/tokens"),

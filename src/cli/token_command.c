@@ -13,11 +13,13 @@
 
 #define ROOT      "/api/v1/tokens"
 #define BODY_MAX_ ((size_t)64 << 10)
+#define KEY_CHARS 14 /* of a token; the rest is secret */
 
 static const struct output_column columns[] = {
     {"ID", "id"},
     {"NAME", "name"},
     {"STATUS", "status"},
+    {"KEY", "key"},
     {"CREATED", "createdAt"},
     {"BY", "createdBy"},
     {"MODIFIED", "modifiedAt"},
@@ -168,8 +170,12 @@ static enum exit_code run_list(struct ask *ask)
         code = load_all(cli, ask->client, &all);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask->json)
+    if (!ask->json) {
+        for (struct json_value *token = all->first; token; token = token->next)
+            json_set(token, STR("key"),
+                     json_new_str(cli->arena, str_first(fleet_text(token, "token"), KEY_CHARS)));
         return output_table(cli, columns, COUNTOF(columns), all);
+    }
 
     struct json_value *root = json_new_object(cli->arena);
     struct json_value *list = arena_new_type(cli->arena, struct json_value);

@@ -8,6 +8,7 @@
 #include "api/sumologic/internal.h"
 #include "api/sumologic/source_json.h"
 #include "codec/utf8.h"
+#include "rpc/credential.h"
 
 #define NAME_CHARS     128
 #define TEXT_CHARS     1024
@@ -267,9 +268,30 @@ static int read_and_register(struct call *c, struct fail *f)
     return call_move(c, LANE_WRITE, register_agent);
 }
 
+/* The collector is told as little as anybody; its operator finds here which token it has. */
+static void log_stranger(struct call *c)
+{
+    struct credential sent = {0};
+    struct str bare, id, secret;
+    struct fail ignored;
+
+    if (c->caller->tenant != 0)
+        log_info(&c->log, "a registration was refused", KV_STR("why", "not an installation token"),
+                 KV_SLICE("key", c->caller->key_id));
+    else if (credential_read(&c->x->req, c->arena, 0, &sent, &ignored) == 0 &&
+             sent.kind == CREDENTIAL_TOKEN && enroll_token_bare(c->arena, sent.token, &bare) &&
+             enroll_token_split(bare, &id, &secret))
+        log_info(&c->log, "a registration was refused",
+                 KV_STR("why", "the installation token is unknown, inactive or deleted"),
+                 KV_SLICE("key", id));
+    else
+        log_info(&c->log, "a registration was refused", KV_STR("why", "no installation token"));
+}
+
 int sumo_register(struct call *c, struct fail *f)
 {
     if (!caller_may(c->caller, SCOPE_ENROLL)) {
+        log_stranger(c);
         IGNORE(not_allowed(f));
         return refused(c, f);
     }

@@ -25,8 +25,16 @@ RULE = {"name": "none", "filterType": "Exclude", "regexp": "no.*"}  # matches no
 FILE = "received.ndjson"
 SINKS = "file", "http"
 TEXT = "text/plain"
-CODINGS = {"": bytes, "gzip": functools.partial(gzip.compress, compresslevel=1),
-           "deflate": functools.partial(zlib.compress, level=1)}
+
+
+def _raw_deflate(data):
+    """As some clients do it: without the frame."""
+    stream = zlib.compressobj(1, wbits=-15)
+    return stream.compress(data) + stream.flush()
+
+
+CODINGS = (("", bytes), ("gzip", functools.partial(gzip.compress, compresslevel=1)),
+           ("deflate", functools.partial(zlib.compress, level=1)), ("deflate", _raw_deflate))
 
 
 @functools.lru_cache(maxsize=64)
@@ -204,10 +212,10 @@ async def send(client):
     received, place = client.run.model.received, client.number
     number = received.next(place)
     kind, data = message(place, number)
-    coding = client.rng.choice(list(CODINGS))
+    coding, packed = client.rng.choice(CODINGS)
     fields = [f"Content-Type: {kind}", *([f"Content-Encoding: {coding}"] if coding else [])]
     if not await client.promise(
-            "POST", received.paths[place], CODINGS[coding](data), refusals=(429, 503),
+            "POST", received.paths[place], packed(data), refusals=(429, 503),
             kept=lambda _: received.acknowledge(place, number),
             broken=lambda: received.again.add(place), fields=fields):
         client.run.held_back()

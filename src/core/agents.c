@@ -450,6 +450,49 @@ void agents_remove(struct agents *a, struct str id)
     pthread_mutex_unlock(&a->writer);
 }
 
+/* Records go to the free list and stay where they are: whoever has a slot's number may still look
+ * whether there is somebody. */
+static void clear_shard(struct agents *a, struct shard *s)
+{
+    pthread_mutex_lock(&s->lock);
+    for (uint32_t i = 0; i < s->end; i++) {
+        struct record *r = shard_record(s, i);
+
+        if (!r->body)
+            continue;
+        agents_forget_choice(a, r);
+        free(r->body);
+        *r = (struct record){.stamp = a->change, .id = s->free_record};
+        s->free_record = i;
+    }
+    hash_index_done(&s->ids);
+    hash_index_init(&s->ids);
+    if (s->end > 0)
+        memset(s->dirty, 0, s->records.capacity / 64 * sizeof(*s->dirty));
+    s->dirty_count = 0;
+    pthread_mutex_unlock(&s->lock);
+}
+
+void agents_clear(struct agents *a)
+{
+    pthread_mutex_lock(&a->writer);
+    pthread_rwlock_wrlock(&a->lock);
+    a->change++;
+    pthread_mutex_lock(&a->order);
+    number_index_done(&a->numbers);
+    a->numbers = (struct number_index){0};
+    pthread_mutex_unlock(&a->order);
+    for (size_t i = 0; i < SHARD_COUNT; i++)
+        clear_shard(a, &a->shards[i]);
+    /* No record refers to them any more. */
+    posting_done(&a->all);
+    attribute_index_done(&a->attributes);
+    attribute_index_init(&a->attributes);
+    a->body_bytes = 0;
+    pthread_rwlock_unlock(&a->lock);
+    pthread_mutex_unlock(&a->writer);
+}
+
 /* --- asking --- */
 
 size_t agents_count(const struct agents *agents)

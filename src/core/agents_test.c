@@ -179,6 +179,40 @@ static void removed_agent_is_unknown(void **state)
     assert_int_equal(count, 0);
 }
 
+static void nothing_is_left_when_all_are_removed(void **state)
+{
+    struct agents_fixture *x = *state;
+    struct attribute_values *values;
+    struct agents_stats stats = {0};
+    struct agent_seen seen[4];
+    struct agent got = {0};
+    size_t count;
+
+    for (int round = 0; round < 2; round++) { /* and it can be filled again */
+        for (int i = 1; i <= 1000; i++) {
+            const char *id = arena_cstr(x->a, arena_printf(x->a, "agent-%d", i));
+            const char *said = arena_cstr(x->a, arena_printf(x->a, "a=%d b=%d", i, i % 7));
+
+            agent_put(x, i, id, said, "r=1");
+        }
+        assert_true(agents_touch(x->agents, STR("agent-7"), FIXTURE_NOW_US + 1));
+        assert_string_equal(SELECTED(x, "a=7"), "agent-7");
+        assert_true(agents_get_numbered(x->agents, x->a, 1000, &got));
+        agents_clear(x->agents);
+        assert_int_equal(agents_count(x->agents), 0);
+        assert_false(agents_get(x->agents, x->a, STR("agent-7"), &got));
+        assert_false(agents_get_numbered(x->agents, x->a, 1000, &got));
+        assert_false(agents_touch(x->agents, STR("agent-7"), FIXTURE_NOW_US + 1));
+        assert_string_equal(SELECTED(x, "a=7"), "");
+        assert_int_equal(agents_take_seen(x->agents, seen, COUNTOF(seen)), 0);
+        agents_local_values(x->agents, x->a, &values, &count);
+        assert_int_equal(count, 0);
+        agents_stats(x->agents, FIXTURE_NOW_US, 1, &stats);
+        assert_int_equal(stats.agents, 0);
+        assert_int_equal(stats.strings, 0);
+    }
+}
+
 static void attributes_of_the_operator_overlay_those_of_the_agent(void **state)
 {
     struct agents_fixture *x = *state;
@@ -373,6 +407,7 @@ int main(void)
         AGENTS_TEST(agent_that_was_made_again_counts_though_its_revision_is_lower),
         AGENTS_TEST(liveness_in_memory_outlives_a_row_that_knows_less),
         AGENTS_TEST(removed_agent_is_unknown),
+        AGENTS_TEST(nothing_is_left_when_all_are_removed),
         AGENTS_TEST(attributes_of_the_operator_overlay_those_of_the_agent),
         AGENTS_TEST(reserved_attribute_that_only_the_operator_says_is_missing),
         AGENTS_TEST(missing_attribute_is_an_empty_value),

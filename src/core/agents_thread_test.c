@@ -7,12 +7,13 @@
 #include <pthread.h>
 #include <stdio.h>
 
-#define AGENTS  200
-#define STEPS   20000
-#define POLLERS 2
-#define POLLS   8000
-#define LISTS   300
-#define STATES  6 /* of an agent; in state 0 there is none */
+#define AGENTS       200
+#define STEPS        20000
+#define CLEARED_EACH 700 /* steps */
+#define POLLERS      2
+#define POLLS        8000
+#define LISTS        300
+#define STATES       6 /* of an agent; in state 0 there is none */
 
 struct shared {
     struct agents *agents;
@@ -66,6 +67,10 @@ static void *write_agents(void *arg)
         unsigned state = (unsigned)dice_roll(&w->dice, STATES);
         struct agent agent = numbered_agent(a, n, state);
 
+        if (i % CLEARED_EACH == CLEARED_EACH - 1) {
+            agents_clear(w->shared->agents);
+            memset(w->last, 0, sizeof(w->last));
+        }
         if (state == 0)
             agents_remove(w->shared->agents, agent.row.ext_id);
         else

@@ -76,7 +76,7 @@ int registry_drop(struct registry *r, struct store_tx *tx, uint64_t tenant, int6
                   struct fail *f) MUST_CHECK;
 
 /* Told of every agent that was changed or deleted, on the write lane, after the commit: must not
- * block. */
+ * block. An empty id: all agents of the tenant are gone. */
 struct registry_watcher {
     void (*fn)(struct registry_watcher *w, uint64_t tenant, struct str id, bool deleted);
     struct registry_watcher *next; /* the registry's */

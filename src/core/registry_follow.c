@@ -295,17 +295,12 @@ static void apply_tenant_deletion(void *arg)
     struct deletion *d = arg;
     struct realm *realm = registry_realm(d->registry, d->tenant);
     struct arena *a = arena_new(4096);
-    struct str *ids;
-    size_t count;
 
     pthread_mutex_lock(&d->registry->tenants_lock);
     number_index_remove(&d->registry->tenants, (int64_t)d->tenant);
     pthread_mutex_unlock(&d->registry->tenants_lock);
-    agents_select(realm->agents, a, NULL, 0, &ids, &count);
-    for (size_t i = 0; i < count; i++) {
-        agents_remove(realm->agents, ids[i]);
-        registry_tell(d->registry, d->tenant, ids[i], true);
-    }
+    agents_clear(realm->agents);
+    registry_tell(d->registry, d->tenant, STR(""), true);
     remove_pipelines(realm->pipelines, a);
     arena_free(&a);
 }

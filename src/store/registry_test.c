@@ -662,8 +662,9 @@ static void watchers_are_told_of_what_is_durable(void **state)
     assert_int_equal(fixture_write(b->x, do_delete, b), -1);
     b->fails = false;
     assert_int_equal(fixture_write(b->x, do_delete, b), 0);
+    assert_int_equal(fixture_write(b->x, do_delete_tenant, b), 0); /* told as a whole */
     registry_unwatch(b->registry, &w[0].watcher);
-    assert_true(str_eq(buf_str(&w[0].told), STR("+a-a")));
+    assert_true(str_eq(buf_str(&w[0].told), STR("+a-a-")));
     assert_true(str_eq(buf_str(&w[1].told), STR("+a")));
     for (size_t i = 0; i < COUNTOF(w); i++)
         buf_done(&w[i].told);
@@ -846,7 +847,7 @@ static void what_hangs_on_an_agent_is_dropped_by_whoever_deletes_it(void **state
     struct hanging h = {0};
     struct agent got;
 
-    registry_on_delete(b->registry, drop, &h);
+    registry_on_delete(b->registry, drop, NULL, &h);
     registers(b, "a", AGENT_ATTRIBUTES(b->x, "env=prod"));
     assert_true(knows(b, "a", &got));
     h.fails = true;

@@ -109,7 +109,10 @@ static void on_commit(struct registry_watcher *watcher, uint64_t tenant, struct 
     for (struct watch *w = all->list; w; w = w->next) {
         if (w->tenant != tenant)
             continue;
-        put(&w->queue, id, deleted);
+        if (id.len == 0)
+            w->queue.lost = true;
+        else
+            put(&w->queue, id, deleted);
         post(w);
     }
     pthread_mutex_unlock(&all->lock);

@@ -615,6 +615,17 @@ class Disk:
         return int(fields["content-length"])
 
 
+def is_open(server, name):
+    folder = f"/proc/{server.process.pid}/fd"
+    for fd in os.listdir(folder):
+        try:
+            if name in os.readlink(f"{folder}/{fd}"):
+                return True
+        except FileNotFoundError:
+            pass  # closed meanwhile
+    return False
+
+
 @pytest.fixture
 def disk(tmp_path):
     made = Disk(tmp_path)
@@ -649,9 +660,7 @@ def test_who_leaves_while_the_disk_lets_wait_leaves_nothing_behind(disk):
                    [("authorization", f"Bearer {disk.server.token()}")])
     assert disk.server.request("GET", "/livez").status == 200
     disk.stall.unlink()
-    wait_for("the files to be closed", lambda: not [
-        fd for fd in os.listdir(f"/proc/{disk.server.process.pid}/fd")
-        if digest in os.readlink(f"/proc/{disk.server.process.pid}/fd/{fd}")])
+    wait_for("the file to be closed", lambda: not is_open(disk.server, digest))
     assert disk.server.request("GET", f"/muster/v1/builds/{digest}").body == data
 
 

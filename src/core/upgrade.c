@@ -496,16 +496,17 @@ int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struc
     return 0;
 }
 
-int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, bool failed,
-                     struct str message, struct fail *f)
+int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str version,
+                     bool failed, struct str message, struct fail *f)
 {
     struct opened o = {0};
     bool found = false;
 
     if (find_open(tx, tenant, collector, &found, &o, f) < 0)
         return -1;
-    if (!found)
-        return 0;
+    if (!found || !str_eq(o.upgrade.step_version, version))
+        return fail_reason(f, CODE_FAILED_PRECONDITION, "not_offered",
+                           "that package is not offered to the agent now");
     if (failed)
         return end_badly(tx, &o, message, f);
     message = cut(message);

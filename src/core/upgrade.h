@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Upgrades of agents: a durable task each, from the request to what the agent says it runs. The
- * server offers, the agent fetches: an agent that takes packages asks upgrade_offer() when it beats
- * or connects, reports by upgrade_progress(), and is done when it says that it runs the version
- * (upgrade_observe(), from whatever face hears it). A task that is not done in time fails. Runs
- * inside a transaction; rows live in its arena. */
+/* Upgrades of agents: a durable task each, from the request to what the agent says it runs. A task
+ * that is not done in time fails. Runs inside a transaction; rows live in its arena.
+ *
+ * The server offers, the agent fetches. Whatever its agents speak, a face that lets them take
+ * packages has four things to do, and nothing to remember from one to the next:
+ *   - what an agent says of itself goes to agent_report(), which passes a new version on; a face
+ *     that writes attributes another way calls upgrade_observe() with it;
+ *   - at each sign of life, when upgrade_find() finds one (a read), it asks upgrade_offer() and
+ *     tells the agent version, size and hash: the same until the agent runs it, so that an answer
+ *     may be lost, or told twice, or be asked for on another connection;
+ *   - the bytes are build_file_open()'s, by the hash, for any agent that may speak at all;
+ *   - what the agent tells on the way goes to upgrade_progress().
+ * Who deletes an agent ends its upgrade by itself (belongings.h). */
 #ifndef CORE_UPGRADE_H
 #define CORE_UPGRADE_H
 
@@ -83,9 +91,11 @@ int upgrade_offer(struct store_tx *tx, uint64_t tenant, int64_t collector, struc
                   bool *offered, struct upgrade *out, struct build *build, struct fail *f)
     MUST_CHECK;
 
-/* What the agent says about it. FAILED ends the task. */
-int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, bool failed,
-                     struct str message, struct fail *f) MUST_CHECK;
+/* What the agent says about the build of that version, for people; that it failed ends the task.
+ * FAILED_PRECONDITION "not_offered" when that build is not what it should fetch now: a report that
+ * was late, or about another upgrade, changes nothing. */
+int upgrade_progress(struct store_tx *tx, uint64_t tenant, int64_t collector, struct str version,
+                     bool failed, struct str message, struct fail *f) MUST_CHECK;
 
 /* The agent runs this version: ends its task well, or moves it to the next step. Cheap when it has
  * none. */

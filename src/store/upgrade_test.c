@@ -16,6 +16,7 @@ struct step {
     int64_t collector;
     struct str text; /* a version, or a message */
     struct str platform;
+    struct str about; /* a report's version; empty: of what is offered now */
     const struct upgrade_options *options;
     bool failed;
     bool offered;
@@ -45,7 +46,7 @@ static int do_progress(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct step *s = arg;
 
-    return upgrade_progress(tx, s->x->tenant.id, s->collector, s->failed, s->text, f);
+    return upgrade_progress(tx, s->x->tenant.id, s->collector, s->about, s->failed, s->text, f);
 }
 
 static int do_observe(struct store_tx *tx, void *arg, struct fail *f)
@@ -183,13 +184,6 @@ static void observe(struct step *s, const char *version)
     assert_int_equal(fixture_write(s->x, do_observe, s), 0);
 }
 
-static void says(struct step *s, bool failed, const char *message)
-{
-    s->failed = failed;
-    s->text = str_of(message);
-    assert_int_equal(fixture_write(s->x, do_progress, s), 0);
-}
-
 static struct upgrade look(const struct step *s)
 {
     struct store_tx *tx = fixture_read(s->x);
@@ -198,6 +192,23 @@ static struct upgrade look(const struct step *s)
     assert_int_equal(upgrade_get(tx, s->x->tenant.id, s->out.id, &u, &s->x->fail), 0);
     store_read_close(&tx);
     return u;
+}
+
+static void says(struct step *s, bool failed, const char *message)
+{
+    s->failed = failed;
+    s->about = look(s).step_version;
+    s->text = str_of(message);
+    assert_int_equal(fixture_write(s->x, do_progress, s), 0);
+}
+
+/* A report that comes too late, or is about something else. */
+static void says_in_vain(struct step *s, const char *about, bool failed)
+{
+    s->failed = failed;
+    s->about = str_of(about);
+    s->text = STR("in vain");
+    refuses(s->x, fixture_write(s->x, do_progress, s), CODE_FAILED_PRECONDITION, "not_offered");
 }
 
 static void stands(const struct step *s, enum upgrade_state state, const char *message)
@@ -280,6 +291,20 @@ static void a_report_alone_makes_it_progress(void **state)
     struct step s = requested(*state, "1.0", "1.1");
 
     says(&s, false, "");
+    stands(&s, UPGRADE_PROGRESSING, "");
+}
+
+static void reports_about_other_builds_change_nothing(void **state)
+{
+    struct step s = requested(*state, "1.0", "1.2");
+
+    says_in_vain(&s, "1.2", true);
+    says_in_vain(&s, "1.0", false);
+    says_in_vain(&s, "", true);
+    stands(&s, UPGRADE_PENDING, "");
+    offers(&s, "1.1");
+    observe(&s, "1.1");
+    says_in_vain(&s, "1.1", true);
     stands(&s, UPGRADE_PROGRESSING, "");
 }
 
@@ -437,7 +462,7 @@ static void a_reported_failure_ends_it_with_its_message(void **state)
     stands(&s, UPGRADE_FAILED, "no room on the disk");
     last_event_is(s.x, "upgrade.failed");
     observe(&s, "1.1");
-    says(&s, false, "back again");
+    says_in_vain(&s, "1.1", false);
     stands(&s, UPGRADE_FAILED, "no room on the disk");
 }
 
@@ -499,8 +524,8 @@ static void what_comes_after_the_deadline_is_too_late(void **state)
     offers(&s, "1.1");
     clock_advance(x->clock, TIMEOUT + 1);
     stands(&s, UPGRADE_FAILED, "The upgrade was not completed in time.");
-    says(&s, false, "installing");
-    says(&s, true, "no room");
+    says_in_vain(&s, "1.1", false);
+    says_in_vain(&s, "1.1", true);
     offer(&s);
     assert_false(s.offered);
     observe(&s, "1.1");
@@ -537,8 +562,8 @@ static void the_step_is_one_for_the_platform_that_asks(void **state)
 {
     struct fixture *x = *state;
     struct step s = requested(x, "1.0", "1.1");
-    struct agent_call c = agent_registration(x, "b", "host b",
-                                             AGENT_ATTRIBUTES(x, "collector.version=1.0"));
+    struct agent_call c =
+        agent_registration(x, "b", "host b", AGENT_ATTRIBUTES(x, "collector.version=1.0"));
 
     assert_int_equal(fixture_write(x, agent_do_report, &c), 0);
     add(x, "3.0", "any", "1.2");
@@ -646,7 +671,7 @@ static void without_an_upgrade_nothing_is_written(void **state)
     offer(&s);
     assert_false(s.offered);
     observe(&s, "1.1");
-    says(&s, true, "what?");
+    says_in_vain(&s, "1.1", true);
     assert_int_equal(fixture_write(x, do_forget, &s), 0);
     IGNORE(agent_last_event(x, &after));
     assert_int_equal(before, after);
@@ -712,6 +737,7 @@ int main(void)
         FIXTURE_TEST(it_succeeds_when_the_agent_runs_what_it_should),
         FIXTURE_TEST(it_may_succeed_before_anything_was_offered),
         FIXTURE_TEST(a_report_alone_makes_it_progress),
+        FIXTURE_TEST(reports_about_other_builds_change_nothing),
         FIXTURE_TEST(steps_follow_what_the_agent_runs),
         FIXTURE_TEST(what_an_agent_reports_of_itself_counts),
         FIXTURE_TEST(an_agent_that_fell_back_starts_again_from_there),

@@ -156,21 +156,14 @@ static int take_report(struct call *c, const void *request, void *response, stru
 {
     const struct muster_v1_report_package_request *in = request;
     const struct asking *q = c->carry;
-    struct upgrade u = {0};
-    bool found = false;
     struct str message = in->message;
 
     (void)response;
-    if (upgrade_find(c->tx, c->caller->tenant, q->collector, &found, &u, f) < 0)
-        return -1;
-    if (!found || !str_eq(u.step_version, in->version))
-        return fail_reason(f, CODE_FAILED_PRECONDITION, "not_offered",
-                           "that package is not offered to the agent now");
     if (message.len == 0 && in->state == MUSTER_V1_PACKAGE_STATE_DOWNLOADING)
         message = STR("downloading");
     else if (message.len == 0 && in->state == MUSTER_V1_PACKAGE_STATE_INSTALLING)
         message = STR("installing");
-    return upgrade_progress(c->tx, c->caller->tenant, q->collector,
+    return upgrade_progress(c->tx, c->caller->tenant, q->collector, in->version,
                             in->state == MUSTER_V1_PACKAGE_STATE_FAILED, message, f);
 }
 

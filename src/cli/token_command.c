@@ -185,16 +185,24 @@ static enum exit_code run_list(struct ask *ask)
     return output_json(cli, root);
 }
 
-static enum exit_code run_show(struct ask *ask)
+/* One call about the token that the operand names. */
+static enum exit_code call_named(struct ask *ask, const char *method, struct json_value **answer)
 {
     const struct json_value *token = NULL;
-    struct json_value *answer = NULL;
     enum exit_code code = begin(ask);
 
     if (code == EXIT_CODE_OK)
         code = find(ask->cli, ask->client, ask->args.operands[0], &token);
     if (code == EXIT_CODE_OK)
-        code = client_call(ask->client, "GET", path_of(ask->cli, token), STR(""), &answer);
+        code = client_call(ask->client, method, path_of(ask->cli, token), STR(""), answer);
+    return code;
+}
+
+static enum exit_code run_show(struct ask *ask)
+{
+    struct json_value *answer = NULL;
+    enum exit_code code = call_named(ask, "GET", &answer);
+
     return code == EXIT_CODE_OK ? print_one(ask, answer) : code;
 }
 
@@ -259,14 +267,9 @@ static enum exit_code run_deactivate(struct ask *ask)
 
 static enum exit_code run_delete(struct ask *ask)
 {
-    const struct json_value *token = NULL;
     struct json_value *answer = NULL;
-    enum exit_code code = begin(ask);
+    enum exit_code code = call_named(ask, "DELETE", &answer);
 
-    if (code == EXIT_CODE_OK)
-        code = find(ask->cli, ask->client, ask->args.operands[0], &token);
-    if (code == EXIT_CODE_OK)
-        code = client_call(ask->client, "DELETE", path_of(ask->cli, token), STR(""), &answer);
     return code == EXIT_CODE_OK ? tell(ask, NULL, "deleted") : code;
 }
 

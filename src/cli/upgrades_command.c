@@ -27,15 +27,6 @@ static const struct output_column columns[] = {
 
 /* ---- list, get ---- */
 
-/* This interface has its own way to name a tenant, so the client is nobody's but the caller's. */
-static enum exit_code open_own(struct ask *ask)
-{
-    enum exit_code code = EXIT_CODE_OK;
-
-    ask->client = client_new(ask->cli, &ask->args, &code);
-    return code;
-}
-
 /* Of one upgrade, or of all when id is empty. */
 static enum exit_code make_path(struct cli *cli, const struct args *args, struct str id,
                                 struct str *out)
@@ -77,7 +68,7 @@ static enum exit_code run_list(struct ask *ask)
     enum exit_code code = make_path(cli, &ask->args, STR(""), &path);
 
     if (code == EXIT_CODE_OK)
-        code = open_own(ask);
+        code = ask_open_own(ask);
     if (code != EXIT_CODE_OK)
         return code;
     if (args_is_on(&ask->args, "open"))
@@ -108,7 +99,7 @@ static enum exit_code run_get(struct ask *ask)
 
     if (id.len == 0)
         return cli_fail(ask->cli, EXIT_CODE_USAGE, "that is not an upgrade's number");
-    code = open_own(ask);
+    code = ask_open_own(ask);
     if (code == EXIT_CODE_OK)
         code = fetch(ask->cli, ask->client, &ask->args, id, &answer);
     if (code != EXIT_CODE_OK)
@@ -321,9 +312,10 @@ static const struct args_flag list_flags[] = {
 static const struct args_flag get_flags[] = {TENANT_FLAG, OUTPUT_FLAG};
 
 static const struct args_flag start_flags[] = {
-    {"collector", ARGS_LIST, "NAME|ID", "Which; may be repeated."},
+    {"collector", ARGS_LIST, "NAME|ID", "A collector to upgrade."},
     {"to", ARGS_VALUE, "VERSION", "Which build: a version of the catalogue, or latest."},
-    {"wait", ARGS_SWITCH, NULL, "Waits until all are over; FAILURE when one of them failed."},
+    {"wait", ARGS_SWITCH, NULL,
+     "Waits until all are over and shows each change; the exit code is 1 when one of them failed."},
     TENANT_FLAG,
     OUTPUT_FLAG,
 };

@@ -173,6 +173,13 @@ def test_a_version_that_another_face_hears_ends_the_upgrade(agent):
     assert agent.status(number) == SUCCEEDED
 
 
+def events(server, tenant, agent):
+    """What is told of an agent's upgrades."""
+    told = server.request("GET", f"/admin/v1/events?tenant={tenant}&limit=1000").json()["events"]
+    return [(e["kind"], e["data"]) for e in told
+            if e["kind"].startswith("upgrade.") and e["subject"] == str(agent.id)]
+
+
 def test_time_ends_an_upgrade(tmp_path):
     with Server(tmp_path, "--sumologic-upgrade-timeout", "1s", "--tasks-poll", "100ms") as server:
         add(server, "v1.1", "linux/amd64")
@@ -181,6 +188,9 @@ def test_time_ends_an_upgrade(tmp_path):
             number = agent.request("v1.1")
             wait_for("the end of the upgrade", lambda: agent.status(number) == FAILED)
             assert agent.task(number)["message"] == "The upgrade was not completed in time."
+            wait_for("its event", lambda: events(server, sumo.tenant, agent) == [
+                ("upgrade.requested", {"to_version": "v1.1"}),
+                ("upgrade.failed", {"message": "The upgrade was not completed in time."})])
             assert agent.double.next() is None
             assert agent.request("v1.1")
 
@@ -437,6 +447,18 @@ def test_a_credential_speaks_for_its_own_collector_alone(sumo, agent):
     assert answer.json()["code"] == "permission_denied"
 
 
+def test_agents_of_other_tenants_are_not_there(agent, package):
+    with Sumo(agent.sumo.server) as other:
+        double = UpgradeAgent(other.server, f"Authorization: Bearer {other.key('agent')['token']}",
+                              "v1.0", agent_id=agent.name)
+        for method, members in (
+                ("NextPackage", {"runningVersion": "v1.1", "platform": "linux/amd64"}),
+                ("ReportPackage", {"version": "v1.1", "state": "PACKAGE_STATE_FAILED"})):
+            answer = double.post(method, **members)
+            assert answer.json()["code"] == "not_found", answer
+    assert agent.double.next() == package
+
+
 # --- the operator's commands
 
 
@@ -480,6 +502,46 @@ def test_a_large_build_in_parts(tmp_path):
         add(server, "v1", "any", data=data)
         digest = hashlib.sha256(data).hexdigest()
         assert server.request("GET", f"/muster/v1/builds/{digest}").body == data
+
+
+def test_a_build_that_is_removed_is_read_to_its_end(tmp_path):
+    data = os.urandom(24 << 20)  # more than waits in sockets
+    with Server(tmp_path) as server:
+        add(server, "v1", "any", data=data)
+        with server.connect() as slow:
+            slow.send(f"GET /muster/v1/builds/{hashlib.sha256(data).hexdigest()} HTTP/1.1\r\n"
+                      f"Host: a\r\nAuthorization: Bearer {server.token()}\r\n\r\n".encode())
+            status, fields = slow.head()
+            assert status == 200
+            server.cli("builds", "remove", "v1", "--platform", "any", check=OK)
+            assert not list((server.data / "builds").iterdir())
+            assert slow.read_exactly(int(fields["content-length"])) == data
+
+
+def test_many_add_the_same_build(tmp_path):
+    with Server(tmp_path) as server, concurrent.futures.ThreadPoolExecutor(8) as pool:
+        same = list(pool.map(lambda _: add(server, "v1", "any", data=b"same", check=None), range(8)))
+        assert [done.returncode for done in same] == [OK] * 8
+        others = list(pool.map(lambda n: add(server, "v2", "any", data=b"%d" % n, check=None),
+                               range(8)))
+        assert sorted(done.returncode for done in others) == [OK] + [CONFLICT] * 7
+        rows = server.request("GET", "/admin/v1/builds").json()["builds"]
+        assert [b["version"] for b in rows] == ["v2", "v1"]
+        for row in rows:
+            file = server.request("GET", f"/muster/v1/builds/{row['sha256']}").body
+            assert hashlib.sha256(file).hexdigest() == row["sha256"]
+        assert {f.name for f in (server.data / "builds").iterdir()} == {b["sha256"] for b in rows}
+
+
+def test_a_build_whose_file_is_lost_is_added_again(tmp_path):
+    with Server(tmp_path) as server:
+        add(server, "v1", "any", data=b"one")
+        path = f"/muster/v1/builds/{hashlib.sha256(b'one').hexdigest()}"
+        (server.data / "builds" / hashlib.sha256(b"one").hexdigest()).unlink()
+        assert server.request("GET", path).status == 404
+        add(server, "v1", "any", data=b"one")
+        assert server.request("GET", path).body == b"one"
+        add(server, "v1", "any", data=b"two", check=CONFLICT)
 
 
 def test_a_restart_sweeps_uploads_but_no_builds(tmp_path):

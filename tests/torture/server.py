@@ -118,9 +118,15 @@ class Server:
                     return "no tenant"
         return "all in place"
 
+    def backup(self, folder):
+        """Begins to copy what the running server has. A backup that is there is replaced."""
+        return subprocess.Popen(
+            [self.binary, "backup", "--force", str(folder), "--data", str(self.data)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
     def check(self, path=None):
-        """`muster check` on the stopped server's data file; says what is wrong, or None."""
-        path = path or self.data_file()
+        """`muster check` on the stopped server's folder, or on a backup: what is wrong, or None."""
+        path = path or self.data
         try:
             ended = subprocess.run([self.binary, "check", str(path)], capture_output=True,
                                    text=True, timeout=CHECK_SECONDS, stdin=subprocess.DEVNULL,

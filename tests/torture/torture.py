@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills the server again and again while clients write, and holds what it shows after each restart
 against what it acknowledged. Nothing that was acknowledged may be missing, nothing may be there by
-half, and `muster check` must find the data file in order each time.
+half, and `muster check` must find everything in order each time, also in the last backup.
 
 Keys and tenants are created, revoked and deleted over HTTP from many connections, agents and
 pipelines over Connect JSON (fleet.py), collectors, sources and registrations over the Sumo Logic
@@ -39,6 +39,7 @@ PAGE = 500
 FRESH_EVERY = 20      # rounds over one data directory; keeps each comparison short
 CASCADE = 40          # keys of a tenant that is deleted under a kill
 DATA_SHARE = 0.5      # of the changes, by clients that have a source to send to
+LONGEST_BACKUP = 0.3  # seconds
 TOKENS = 60           # credentials tried in a comparison
 PACES = 0.002, 0.01, 0.03, None  # of the slow sink; None: it takes nothing
 LOADS = 10            # so many kills under load, and none left anything to deliver: no proof
@@ -80,6 +81,9 @@ class Run:
         self.live = 0
         self.numbers = 0
         self.data_share = DATA_SHARE
+        self.copying = None                         # the command that takes a backup
+        self.nightly = self.scratch / "nightly"
+        self.copies = Counter()
         self.goal = None
         self.reached = None
         self.refused = asyncio.Event()
@@ -177,6 +181,7 @@ class Run:
         self.journal.note("round", kind=kind)
         await self.load(kind)
         self.check()
+        self.check_nightly()
 
     async def start(self, flags=()):
         began = time.monotonic()
@@ -203,6 +208,19 @@ class Run:
         wrong = self.server.check()
         if wrong:
             raise Failure(wrong)
+
+    def check_nightly(self):
+        """A backup that the kill cut short is none, and the one before it is still good."""
+        if not self.copying:
+            return
+        whole = self.copying.wait(60) == 0
+        self.copying = None
+        self.copies[whole] += 1
+        if whole and not (self.nightly / DATA_FILE).exists():
+            raise Failure("a backup went well, and left none")
+        wrong = self.server.check(self.nightly) if (self.nightly / DATA_FILE).exists() else None
+        if wrong:
+            raise Failure(f"the backup, {'whole' if whole else 'cut short'}: {wrong}")
 
     async def load(self, kind):
         """Clients write until the moment of the kill."""
@@ -272,8 +290,12 @@ class Run:
             await self.reached.wait()
 
     async def backup_in_part(self):
-        """Streams a backup and returns somewhere on the way, or shortly after its end."""
+        """Takes a backup and returns somewhere on the way, or shortly after its end."""
         await self.reached.wait()
+        if self.rng.random() < 0.5:
+            self.copying = self.server.backup(self.nightly)
+            await self.sleep(LONGEST_BACKUP)
+            return
         async with self.connection() as c:
             await c.send("GET", "/admin/v1/backup")
             status, fields = await c.head()
@@ -392,27 +414,15 @@ class Run:
         """After the last kill: compare once more, and once more over a restored backup."""
         await self.start()
         copy = self.scratch / "restored"
-        copy.mkdir()
-        name = DATA_FILE
-        async with self.connection() as c:
-            await c.send("GET", "/admin/v1/backup")
-            status, fields = await c.head()
-            if status != 200:
-                raise Failure(f"GET /admin/v1/backup was answered {status}")
-            with open(copy / name, "wb") as file:
-                async for piece in c.pieces(status, fields):
-                    file.write(piece)
+        if self.server.backup(copy).wait(60):
+            raise Failure("a backup failed while nobody wrote")
         status = self.server.stop()
         if status:
             raise Failure(f"the server ended with {status} after SIGTERM")
         self.check()
-        for path in self.server.data.iterdir():
-            if path.name in ("master.key", "first-credentials.json"):
-                shutil.copy2(path, copy / path.name)
-        builds = self.server.data / "builds"  # a backup holds their catalogue alone
-        if builds.exists():
-            shutil.copytree(builds, copy / "builds")
-        wrong = self.server.check(copy / name)
+        for name in ("master.key", "first-credentials.json"):
+            shutil.copy2(self.server.data / name, copy / name)
+        wrong = self.server.check(copy)
         if wrong:
             raise Failure(f"the backup: {wrong}")
         self.server.data = copy
@@ -462,6 +472,8 @@ class Run:
         print(f"torture: {self.received} messages to sources were acknowledged, {self.repeated} "
               f"came again; of {self.loads} kills under load, {self.owed['file']} left something "
               f"to deliver to the file and {self.owed['http']} to the slow sink")
+        print(f"torture: {self.copies.total()} backups were under way, {self.copies[True]} of them "
+              f"came to their end")
         print(f"torture: changes in flight: {listed(self.settled)}; {self.settled_there} of them "
               f"were done; refused for now: {listed(self.unavailable)}")
         print(f"torture: {sum(self.kills.values())} kills, {self.acknowledged} acknowledged, "

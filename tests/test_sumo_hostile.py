@@ -84,6 +84,17 @@ def test_ids_of_bodies_may_be_texts(sumo, hosted):
                          ["If-Match: *"])
 
 
+def test_conditions_come_before_what_is_within_a_body(sumo, hosted):
+    source = sumo.add_source(hosted["id"], **HTTP)
+    for path in (f"/collectors/{hosted['id']}",
+                 f"/collectors/{hosted['id']}/sources/{source['id']}"):
+        for body in ({}, {"collector": None, "source": None}, {"collector": 1, "source": 1}):
+            sumo.refused(403, "service.ifthen.missing", "PUT", path, body)
+            sumo.refused(412, "service.etagid.mismatch", "PUT", path, body, ['If-Match: "x"'])
+            answer = sumo.api("PUT", path, body, ["If-Match: *"])
+            assert error_of(answer)["code"].startswith("collectors.validation.fields")
+
+
 # --- names
 
 

@@ -72,17 +72,12 @@ static int check_zone(struct arena *a, const struct json_value *v, struct fail *
     return 0;
 }
 
-static const struct member old_id[] = {
-    {.name = "id", .type = MEMBER_INT, .flags = MEMBER_FIXED, .min = 1},
+/* In a request it is looked at by sumo_body_id(). */
+static const struct member id_items[] = {
+    {.name = "id", .type = MEMBER_ANY, .flags = MEMBER_SERVER},
 };
 static const struct member_table with_id = {
-    .name = "collector", .items = old_id, .count = COUNTOF(old_id)};
-
-static const struct member new_id[] = {
-    {.name = "id", .type = MEMBER_ANY, .flags = MEMBER_IGNORED},
-};
-static const struct member_table without_id = {
-    .name = "collector", .items = new_id, .count = COUNTOF(new_id)};
+    .name = "collector", .items = id_items, .count = COUNTOF(id_items)};
 
 /* What a PUT may change, and in what order all is shown. */
 #define NAME_MEMBER                                                                                \
@@ -184,12 +179,6 @@ static const struct member_table hosted_table = {
     .count = COUNTOF(hosted_items),
     .base = &with_id,
 };
-static const struct member_table hosted_new_table = {
-    .name = "Hosted collector",
-    .items = hosted_items,
-    .count = COUNTOF(hosted_items),
-    .base = &without_id,
-};
 static const struct member_table installed_table = {
     .name = "Installable collector",
     .items = installed_items,
@@ -197,11 +186,9 @@ static const struct member_table installed_table = {
     .base = &with_id,
 };
 
-const struct member_table *sumo_collector_table(bool is_hosted, bool is_new)
+const struct member_table *sumo_collector_table(bool is_hosted)
 {
-    if (!is_hosted)
-        return &installed_table;
-    return is_new ? &hosted_new_table : &hosted_table;
+    return is_hosted ? &hosted_table : &installed_table;
 }
 
 /* --- what is shown --- */
@@ -323,14 +310,13 @@ void sumo_collector_put(struct json_writer *w, struct arena *a, const struct sum
                         const struct sumo_collector *col, int64_t now_us)
 {
     json_obj_begin(w);
-    members_put(w, sumo_collector_table(col->is_hosted, false),
-                sumo_collector_tree(a, app, col, now_us));
+    members_put(w, sumo_collector_table(col->is_hosted), sumo_collector_tree(a, app, col, now_us));
     json_obj_end(w);
 }
 
 struct str sumo_collector_etag(struct arena *a, const struct sumo_collector *col)
 {
-    return members_etag(a, sumo_collector_table(col->is_hosted, false), tree_make(a, col, 0));
+    return members_etag(a, sumo_collector_table(col->is_hosted), tree_make(a, col, 0));
 }
 
 /* --- what is taken --- */

@@ -251,7 +251,7 @@ int sumo_collectors_create(struct call *c, struct fail *f)
     struct str relative = {NULL, 0};
 
     if (sumo_body(c, "collector", &body, f) < 0 || check_type(body, f) < 0 ||
-        members_take(c->arena, sumo_collector_table(true, true), body, NULL, &taken, f) < 0)
+        members_take(c->arena, sumo_collector_table(true), body, NULL, &taken, f) < 0)
         return -1;
     *col = (struct sumo_collector){.is_hosted = true};
     col->hosted.row.tenant = c->caller->tenant;
@@ -273,23 +273,26 @@ int sumo_collector_save(const struct call *c, struct sumo_collector *col, struct
     return agent_update(c->tx, sumo_app(c)->registry, c->caller, &col->agent, f);
 }
 
+struct change {
+    const struct json_value *body;
+};
+
 static int update(struct call *c, struct fail *f)
 {
-    struct sumologic_app *app = sumo_app(c);
-    struct json_value *body = c->carry;
+    const struct change *change = c->carry;
+    const struct json_value *body = NULL;
     struct sumo_collector col = {0};
     struct json_value *taken = NULL;
 
     if (sumo_collector_at(c, c->tx, "id", &col, f) < 0 ||
         sumo_if_match(c, sumo_collector_etag(c->arena, &col), f) < 0 ||
+        sumo_member(change->body, "collector", &body, f) < 0 ||
         sumo_body_id(body, col.id, "collector_body_id", f) < 0)
         return -1;
 
-    struct json_value *stored = sumo_collector_tree(c->arena, app, &col, sumo_now_us(c));
+    struct json_value *stored = sumo_collector_tree(c->arena, sumo_app(c), &col, sumo_now_us(c));
 
-    json_set(body, STR("id"), json_new_i64(c->arena, col.id));
-    if (members_take(c->arena, sumo_collector_table(col.is_hosted, false), body, stored, &taken,
-                     f) < 0 ||
+    if (members_take(c->arena, sumo_collector_table(col.is_hosted), body, stored, &taken, f) < 0 ||
         sumo_collector_apply(c->arena, taken, &col, f) < 0)
         return -1;
     if (sumo_collector_save(c, &col, f) < 0)
@@ -300,16 +303,12 @@ static int update(struct call *c, struct fail *f)
 
 int sumo_collectors_update(struct call *c, struct fail *f)
 {
+    struct change *change = arena_new_type(c->arena, struct change);
     struct sumo_collector col = {0};
-    const struct json_value *body = NULL;
 
-    if (sumo_collector_at(c, NULL, "id", &col, f) < 0 || sumo_body(c, "collector", &body, f) < 0)
+    if (sumo_collector_at(c, NULL, "id", &col, f) < 0 || sumo_body(c, NULL, &change->body, f) < 0)
         return -1;
-
-    struct json_value *own = arena_new_type(c->arena, struct json_value);
-
-    *own = *body;
-    c->carry = own;
+    c->carry = change;
     return call_move(c, LANE_WRITE, update);
 }
 

@@ -40,6 +40,10 @@ bool sumo_hex_id(struct str text, int64_t *out);
 int sumo_body(struct call *c, const char *key, const struct json_value **out, struct fail *f)
     MUST_CHECK;
 
+/* That member of a body that was taken whole: what may be wrong with it comes after If-Match. */
+int sumo_member(const struct json_value *body, const char *key, const struct json_value **out,
+                struct fail *f) MUST_CHECK;
+
 /* Whether the body's member "id" is that number, also as text: some clients write numbers so.
  * "fields_missing", or that reason. */
 int sumo_body_id(const struct json_value *body, int64_t id, const char *reason, struct fail *f)
@@ -110,8 +114,8 @@ int sumo_collector_drop(struct sumologic_app *app, struct store_tx *tx, const st
 bool sumo_is_alive(const struct sumologic_app *app, const struct sumo_collector *col,
                    int64_t now_us);
 
-/* The members of either kind; `is_new`: of a creation. */
-const struct member_table *sumo_collector_table(bool is_hosted, bool is_new) RETURNS_NONNULL;
+/* The members of either kind. */
+const struct member_table *sumo_collector_table(bool is_hosted) RETURNS_NONNULL;
 
 /* What members_put() and members_etag() want. */
 struct json_value *sumo_collector_tree(struct arena *a, const struct sumologic_app *app,
@@ -210,5 +214,8 @@ int sumo_ot_collectors_delete(struct call *c, struct fail *f);
 void sumo_receiver_table(struct sumologic_app *app, struct route_table *out);
 int sumo_receive(struct call *c, struct fail *f);
 int sumo_receive_agent(struct call *c, struct fail *f);
+
+/* Before the body: takes room for the latter's. */
+int sumo_begin(struct call *c, struct fail *f);
 
 #endif

@@ -53,7 +53,7 @@ static struct json_value *shown(struct arena *a, const struct member_table *t,
 
 static void try_collector(struct arena *a, const struct json_value *request, bool is_hosted)
 {
-    const struct member_table *t = sumo_collector_table(is_hosted, is_hosted);
+    const struct member_table *t = sumo_collector_table(is_hosted);
     struct sumo_collector col = {.is_hosted = is_hosted};
     struct json_value *taken = NULL, *again = NULL;
     struct fail f = {0};

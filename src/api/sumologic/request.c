@@ -81,6 +81,21 @@ static struct str without_mark(struct str body)
     return str_starts_with(body, STR("\xef\xbb\xbf")) ? str_skip(body, 3) : body;
 }
 
+int sumo_member(const struct json_value *body, const char *key, const struct json_value **out,
+                struct fail *f)
+{
+    const struct json_value *member = json_find(body, str_of(key));
+
+    if (!member || member->kind == JSON_KIND_NULL)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
+                           "Missing required field: '%s'", key);
+    if (member->kind != JSON_KIND_OBJECT)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
+                           "Field '%s' must be an object.", key);
+    *out = member;
+    return 0;
+}
+
 int sumo_body(struct call *c, const char *key, const struct json_value **out, struct fail *f)
 {
     static const struct json_limits limits = {.depth = JSON_DEPTH, .nodes = JSON_NODES};
@@ -95,20 +110,9 @@ int sumo_body(struct call *c, const char *key, const struct json_value **out, st
     if (whole->kind != JSON_KIND_OBJECT)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "bad_json",
                            "The request body must be a JSON object.");
-    if (!key) {
-        *out = whole;
-        return 0;
-    }
-
-    const struct json_value *member = json_find(whole, str_of(key));
-
-    if (!member || member->kind == JSON_KIND_NULL)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
-                           "Missing required field: '%s'", key);
-    if (member->kind != JSON_KIND_OBJECT)
-        return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_invalid",
-                           "Field '%s' must be an object.", key);
-    *out = member;
+    if (key)
+        return sumo_member(whole, key, out, f);
+    *out = whole;
     return 0;
 }
 

@@ -174,7 +174,7 @@ struct change {
     int64_t collector;
     int64_t source;   /* update */
     int64_t revision; /* update: that it was made for */
-    const struct json_value *request;
+    const struct json_value *body;
     struct source_doc doc;
 };
 
@@ -298,12 +298,13 @@ static int create_write(struct call *c, struct fail *f)
 int sumo_sources_create(struct call *c, struct fail *f)
 {
     struct change *change = arena_new_type(c->arena, struct change);
+    const struct json_value *request = NULL;
     struct sumo_collector col = {0};
 
     if (sumo_collector_at(c, NULL, "id", &col, f) < 0 || check_mode(&col, f) < 0 ||
-        sumo_body(c, "source", &change->request, f) < 0 ||
-        source_doc_take(c->arena, change->request, col.is_hosted, sumo_now_us(c), NULL,
-                        &change->doc, f) < 0)
+        sumo_body(c, "source", &request, f) < 0 ||
+        source_doc_take(c->arena, request, col.is_hosted, sumo_now_us(c), NULL, &change->doc, f) <
+            0)
         return -1;
     change->collector = col.id;
     c->carry = change;
@@ -317,11 +318,13 @@ static int update_take(const struct call *c, struct arena *a, const struct sumo_
                        const struct source *row, struct change *change, struct source_doc *stored,
                        struct fail *f)
 {
+    const struct json_value *request = NULL;
+
     if (source_doc_decode(a, row, stored, f) < 0 ||
         sumo_if_match(c, source_doc_etag(a, stored), f) < 0 ||
-        sumo_body_id(change->request, row->id, "source_body_id", f) < 0 ||
-        source_doc_take(a, change->request, col->is_hosted, sumo_now_us(c), stored, &change->doc,
-                        f) < 0)
+        sumo_member(change->body, "source", &request, f) < 0 ||
+        sumo_body_id(request, row->id, "source_body_id", f) < 0 ||
+        source_doc_take(a, request, col->is_hosted, sumo_now_us(c), stored, &change->doc, f) < 0)
         return -1;
     change->revision = row->revision;
     return 0;
@@ -389,7 +392,7 @@ int sumo_sources_update(struct call *c, struct fail *f)
     if (rc == 0)
         rc = source_get(tx, c->caller->tenant, col.id, change->source, &row, f);
     store_read_close(&tx);
-    if (rc < 0 || check_mode(&col, f) < 0 || sumo_body(c, "source", &change->request, f) < 0 ||
+    if (rc < 0 || check_mode(&col, f) < 0 || sumo_body(c, NULL, &change->body, f) < 0 ||
         update_take(c, c->arena, &col, &row, change, &stored, f) < 0)
         return -1;
     change->collector = col.id;

@@ -11,36 +11,10 @@
 
 #include "api/admin/admin_internal.h"
 #include "base/random.h"
+#include "rpc/file_answer.h"
 
 #define SNAPSHOT_PREFIX "snapshot-"
 #define NAME_RANDOM_LEN 16
-
-struct file_source {
-    struct http_source source;
-    int fd;
-};
-
-/* On the loop: the file was written a moment ago, so the bytes come from memory. */
-static ptrdiff_t file_read(struct http_source *s, uint8_t *out, size_t cap)
-{
-    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
-    ssize_t n;
-
-    do {
-        n = read(fs->fd, out, cap);
-    } while (n == -1 && errno == EINTR);
-    return n < 0 ? HTTP_BROKEN : n;
-}
-
-static void file_close(struct http_source *s)
-{
-    struct file_source *fs = CONTAINER_OF(s, struct file_source, source);
-
-    close(fs->fd);
-    fs->fd = -1;
-}
-
-static const struct http_source_ops file_ops = {.read = file_read, .close = file_close};
 
 static int fail_io(struct fail *f, const char *what)
 {
@@ -53,20 +27,17 @@ static int fail_io(struct fail *f, const char *what)
 /* Opens the snapshot and takes its name away. */
 static int file_take(struct call *c, const char *path, struct fail *f)
 {
-    struct file_source *fs = arena_new_type(c->arena, struct file_source);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
 
-    fs->source.ops = &file_ops;
-    fs->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fs->fd == -1)
+    if (fd == -1)
         return fail_io(f, "opened");
-    if (unlink(path) == -1 || fstat(fs->fd, &st) == -1) {
+    if (unlink(path) == -1 || fstat(fd, &st) == -1) {
         IGNORE(fail_io(f, "prepared"));
-        file_close(&fs->source);
+        close(fd);
         return -1;
     }
-    c->x->resp.source = &fs->source;
-    c->x->resp.source_length = st.st_size;
+    call_send_file(c, fd, 0, st.st_size);
     return 0;
 }
 

@@ -254,6 +254,40 @@ def test_too_much_at_once(door):
     wire.close()
 
 
+def test_data_that_comes_in_is_bounded_in_all(tmp_path):
+    """A body has its memory before it comes; whoever finds none left comes again."""
+    with Server(tmp_path, "--receiver-memory", "1MiB") as server, Sumo(server) as sumo:
+        door = Door(sumo)
+        collector = sumo.register("c")
+        slow = server.connect()
+        slow.send(f"POST {door.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n"
+                  "Expect: 100-continue\r\n\r\n".encode())
+        assert slow.answer("POST", interim=True).status == 100
+        answer = door.send(b"x" * 300000)
+        refused(answer, 503)
+        assert int(answer.fields["retry-after"]) >= 1
+        sumo.hang_up()
+        with server.connect() as wire:
+            answer = wire.request("POST", "/api/v1/collector/logs", b"x" * 300000, None,
+                                  [collector.authorization, "Content-Type: text/plain"])
+        assert answer.status == 503 and answer.fields["retry-after"]
+        door.give(b"small")
+        assert sumo.listed() == ["home of in", "c"], "everything else goes on"
+        slow.send(b"y" * 900000)
+        assert slow.answer("POST").status == 200
+        slow.close()
+
+        def taken(head, body):
+            with server.connect() as wire:
+                wire.send(f"POST {door.path} HTTP/1.1\r\nHost: a\r\n{head}\r\n\r\n{body}".encode())
+                return wire.answer("POST").status == 200
+
+        # What is answered may still have its room for a moment.
+        wait_for("room", lambda: taken("Content-Length: 900000", "x" * 900000))
+        wait_for("all of the room", lambda: taken("Transfer-Encoding: chunked",
+                                                  "1\r\nx\r\n0\r\n\r\n"))
+
+
 def test_the_url_needs_no_credential_and_shows_in_no_log(sumo, door):
     door.give(b"x")
     assert door.source["token"] not in sumo.server.log()

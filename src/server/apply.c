@@ -152,6 +152,7 @@ void apply_sumologic(const struct config *c, struct arena *a, struct sumologic_s
         .alive_us = c->sumologic_alive_after_us,
         .ephemeral_us = c->sumologic_ephemeral_after_us,
         .receiver_body = (size_t)c->receiver_max_body,
+        .receiver_memory = c->receiver_memory,
         .upgrades =
             {
                 .timeout_us = c->sumologic_upgrade_timeout_us,

@@ -279,6 +279,7 @@ static int open_sumologic(struct server *s, struct fail *f)
         .data_dir = s->data_dir,
     };
     apply_sumologic(s->config, s->arena, &s->sumologic.settings);
+    s->sumologic.room = room_new(s->sumologic.settings.receiver_memory, s->metrics);
     s->sumologic.storm = storm_new(s->host.clock, &s->sumologic.settings.storm, f);
     return s->sumologic.storm ? sumologic_load(&s->sumologic, f) : -1;
 }
@@ -765,6 +766,7 @@ void server_free(struct server **server)
     tls_free(&s->tls);
     native_free(&s->native);
     storm_free(&s->sumologic.storm);
+    room_free(&s->sumologic.room);
     inlets_free(&s->inlets);
     registry_free(&s->registry);
     keyring_free(&s->ring);

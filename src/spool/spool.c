@@ -158,9 +158,9 @@ int spool_submit(struct spool *s, struct spool_append *a, struct fail *f)
     bool full = false;
 
     assert(a->done);
-    if (len == 0)
+    if (len == 0 || (int64_t)len > s->o.total_bytes - SEGMENT_HEADER_LEN)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "record_too_large",
-                           "a record may have at most %zu bytes", SEGMENT_RECORD_MAX);
+                           "there will never be room for so much data at once");
     pthread_mutex_lock(&s->lock);
     if (s->closing || s->failed)
         reason = s->failed ? "spool_failed" : "closing";

@@ -87,6 +87,10 @@ static void a_record_that_no_segment_can_hold_is_refused(void **state)
 
     assert_int_equal(sent_submit(x, &s, (struct str){"", SEGMENT_RECORD_MAX}), -1);
     assert_int_equal(x->fail.code, CODE_INVALID_ARGUMENT);
+
+    /* Nor all of them together. */
+    assert_int_equal(sent_submit(x, &s, (struct str){"", (size_t)x->options.total_bytes}), -1);
+    assert_int_equal(x->fail.code, CODE_INVALID_ARGUMENT);
 }
 
 /* --- segments --- */

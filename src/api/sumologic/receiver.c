@@ -97,7 +97,7 @@ static int begin(struct call *c, struct fail *f)
         return fail_reason(f, CODE_NOT_FOUND, "no_such_inlet", "no source takes data by this code");
     arena_on_free(c->arena, let_go, r);
     c->carry = r;
-    return check_spool(c, f);
+    return check_spool(c, f) < 0 ? -1 : room_take(sumo_app(c)->room, c, f);
 }
 
 /* Worker. */
@@ -147,6 +147,11 @@ int sumo_receive(struct call *c, struct fail *f)
 }
 
 /* --- agents --- */
+
+int sumo_begin(struct call *c, struct fail *f)
+{
+    return c->route->handler == sumo_receive_agent ? room_take(sumo_app(c)->room, c, f) : 0;
+}
 
 int sumo_receive_agent(struct call *c, struct fail *f)
 {

@@ -25,6 +25,7 @@ static const struct dialect management_dialect = {
     .content_type = JSON,
     .path_flags = TIDY,
     .error = error_flat,
+    .begin = sumo_begin,
     .realm = REALM,
     .flags = DIALECT_ACTS_FOR,
 };

@@ -5,6 +5,7 @@
 #define API_SUMOLOGIC_SUMOLOGIC_H
 
 #include "api/agent_settings.h"
+#include "api/sumologic/room.h"
 #include "api/sumologic/storm.h"
 #include "core/inlets.h"
 #include "core/key.h"
@@ -20,6 +21,7 @@ struct sumologic_settings {
     int64_t ephemeral_us; /* 12 h */
     struct upgrade_options upgrades;
     struct storm_options storm; /* what the app's storm is made with */
+    int64_t receiver_memory;    /* of all requests together that bring data */
     size_t receiver_body;       /* bytes that one request may bring, packed or not */
     struct str public_url;      /* "https://muster.lan:8443"; empty: what the request's Host says */
     struct str own_url;         /* where the server listens: for who asks through its socket */
@@ -40,6 +42,7 @@ struct sumologic_app {
     struct spool *spool;         /* NULL: nothing is received */
     struct slot *agent_settings; /* agent_settings.h */
     struct storm *storm; /* of failing registrations, see storm.h; NULL: they are not counted */
+    struct room *room;   /* for what is received */
     struct clock *clock;
     struct metrics *metrics;
     const char *data_dir;

@@ -663,11 +663,11 @@ class Disk:
     """A server whose reads of builds wait while a file is there, and whose writes fail while
     another is. It has one loop, so that whoever holds it up holds up everybody."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *flags):
         assert SHIM.exists(), f"{SHIM} is not built"
         self.stall, self.full = folder / "reads-stall", folder / "disk-is-full"
         asan = os.environ.get("ASAN_OPTIONS", "")
-        self.server = Server(folder, "--loops", "1", env={
+        self.server = Server(folder, "--loops", "1", *flags, env={
             "LD_PRELOAD": str(SHIM), "DISKFAULT_DIR": str(folder / "data/builds"),
             "DISKFAULT_STALL": str(self.stall), "DISKFAULT_FULL": str(self.full),
             # The shim has to come before the sanitizer's own library.
@@ -712,6 +712,25 @@ def test_a_disk_that_lets_wait_holds_up_nobody_else(disk):
         disk.stall.unlink()
         assert slow.read_exactly(size) == data
         assert slow.stays_open()
+
+
+def test_files_that_are_fetched_at_a_time_may_be_few(tmp_path):
+    disk = Disk(tmp_path, "--rate-package-downloads", "2")
+    data = os.urandom(300000)
+    path = f"/muster/v1/builds/{hashlib.sha256(data).hexdigest()}"
+    with disk.server as server:
+        add(server, "v1", "any", data=data)
+        disk.stall.touch()
+        with server.connect() as one, server.connect() as two:
+            sizes = [disk.fetch(wire, path[-64:]) for wire in (one, two)]
+            refused = server.request("GET", path)
+            assert refused.status == 429 and int(refused.fields["retry-after"]) > 0
+            asked = server.request("POST", "/muster.v1.PackageService/NextPackage",
+                                   {"agentId": "x", "platform": "linux/amd64"})
+            assert asked.json()["code"] == "not_found"
+            disk.stall.unlink()
+            assert one.read_exactly(sizes[0]) == data and two.read_exactly(sizes[1]) == data
+        assert server.request("GET", path).body == data
 
 
 def test_who_leaves_while_the_disk_lets_wait_leaves_nothing_behind(disk):

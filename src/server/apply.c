@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/fleet/fleet.h"
+#include "api/package/package.h"
 
 static uint32_t ms(int64_t us)
 {
@@ -110,6 +111,18 @@ static int apply_sumologic_rates(const struct config *c, struct limits *limits, 
     return 0;
 }
 
+static int apply_package_rates(const struct config *c, struct limits *limits, struct fail *f)
+{
+    const struct limit_policy policy = {
+        .tenant_concurrent = (uint32_t)c->rate_package_downloads,
+    };
+    size_t slot;
+
+    return limits_slot(limits, "package", PACKAGE_LIMIT_FILES, &slot, f) < 0
+               ? -1
+               : limits_set(limits, slot, &policy, f);
+}
+
 int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
 {
     const struct rate rates[] = {RATE(c, admin)};
@@ -129,7 +142,7 @@ int apply_rates(const struct config *c, struct limits *limits, struct fail *f)
             limits_set(limits, slot, &policy, f) < 0)
             return -1;
     }
-    if (apply_fleet_rates(c, limits, f) < 0)
+    if (apply_fleet_rates(c, limits, f) < 0 || apply_package_rates(c, limits, f) < 0)
         return -1;
     return apply_sumologic_rates(c, limits, f);
 }

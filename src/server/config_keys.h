@@ -271,6 +271,10 @@ INT_KEY(rate_sumologic_key_concurrent, "rate.sumologic.key_concurrent", "10", 0,
 INT_KEY(rate_sumologic_tenant_per_minute, "rate.sumologic.tenant_per_minute", "0", 0, 1000000, LIVE,
     "Such requests that all keys of one tenant may make together in any minute. 0: any number.")
 
+INT_KEY(rate_package_downloads, "rate.package.downloads", "0", 0, 1000000, LIVE,
+    "Files of builds that the agents of one tenant may fetch at a time; one more is answered with "
+    "429 and fetched later. 0: any number.")
+
 BOOL_KEY(metrics_open, "metrics.open", "false", FIXED,
     "Shows /metrics to callers on other machines without a key, too.")
 

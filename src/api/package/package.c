@@ -239,7 +239,7 @@ static const struct route routes[] = {
      .verbs = GET_VERB,
      .lane = LANE_WORKER,
      .handler = package_file,
-     .flags = ROUTE_KNOWN | ROUTE_NO_GZIP},
+     .flags = ROUTE_KNOWN | ROUTE_NO_GZIP | ROUTE_LIMIT_CLASS(PACKAGE_LIMIT_FILES)},
 };
 
 struct route_table package_files(struct package_app *app)

@@ -15,6 +15,9 @@ struct package_app {
     const char *data_dir;
 };
 
+/* Which routes a limit counts: ROUTE_LIMIT_CLASS() of files; what agents ask is class 0. */
+#define PACKAGE_LIMIT_FILES 1
+
 extern const struct dialect package_dialect;
 
 /* For rpc_table_new() and the catalog; lives in the arena. */

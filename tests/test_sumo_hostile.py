@@ -126,6 +126,19 @@ def test_the_newer_name_of_an_agent_of_another_dialect_is_its_own(server):
         assert sumo.collector(number)["name"] == "given"
 
 
+def test_a_token_takes_no_name_from_what_did_not_register_with_one(server):
+    with Sumo(server) as sumo, Fleet(server, sumo.tenant, sumo.token) as fleet:
+        fleet.call("RegisterCollector", id="a1", name="alloy")
+        number = sumo.get("/collectors/name/alloy")["collector"]["id"]
+        sumo.change(number, name="edge")
+        token = sumo.installation_token()["encodedTokenAndUrl"]
+        assert sumo.register("edge", token, clobber=True).name.startswith("edge-")
+        assert sumo.collector(number)["name"] == "edge"
+        own = sumo.register("own", token)
+        assert sumo.register("own", token, clobber=True).name == "own"
+        assert own.beat() == 401
+
+
 def test_tags_that_are_no_texts(sumo):
     collector = sumo.register("x")
     answer = sumo.api("PUT", f"/otCollectors?id={collector.hex}",

@@ -125,21 +125,30 @@ static int name_owner(struct call *c, struct str name, struct collector *row, st
     return f->code == CODE_NOT_FOUND ? 0 : -1;
 }
 
-/* A collector that still beats will find its credential dead and register again: the two would go
- * on taking the name from each other. */
+/* 1: the collector of that name is gone. 0: it stays, for it did not register itself here, and
+ * whoever holds a token must not be able to delete what an operator or another dialect made.
+ *
+ * One that still beats will find its credential dead and register again: the two would go on taking
+ * the name from each other. */
 static int displace(struct call *c, const struct collector *row, struct fail *f)
 {
     struct sumologic_app *app = sumo_app(c);
     struct sumo_collector old = {.id = row->id, .name = row->name};
     struct agent known = {0};
+    struct extras extras;
 
+    if (row->kind != COLLECTOR_AGENT)
+        return 0;
     if (agent_decode(c->arena, row, &old.agent, f) < 0)
         return -1;
+    extras_read(c->arena, &old.agent, &extras);
+    if (!extras.there)
+        return 0;
     if (agents_get_numbered(sumo_realm(c)->agents, c->arena, row->id, &known) &&
         sumo_is_alive(app, &(struct sumo_collector){.id = row->id, .agent = known}, sumo_now_us(c)))
         log_warn(&c->log, "a registration takes the place of a collector that is alive",
                  KV_INT("collector", row->id), KV_SLICE("name", row->name));
-    return sumo_collector_drop(app, c->tx, c->caller, c->caller->tenant, &old, f);
+    return sumo_collector_drop(app, c->tx, c->caller, c->caller->tenant, &old, f) < 0 ? -1 : 1;
 }
 
 static int suffixed(struct call *c, struct str asked, struct str *out, struct fail *f)
@@ -175,23 +184,20 @@ static int check_room(struct call *c, struct fail *f)
     return -1;
 }
 
-/* Only what registered itself is displaced: whoever holds a token must not be able to delete
- * collectors that an operator made. */
 static int name_get(struct call *c, const struct request *r, struct str *out, struct fail *f)
 {
     struct collector row = {0};
-    int rc = name_owner(c, r->name, &row, f);
+    int is_taken = name_owner(c, r->name, &row, f);
+    int is_gone = is_taken == 1 && r->clobber ? displace(c, &row, f) : 0;
 
-    if (rc < 0)
+    if (is_taken < 0 || is_gone < 0)
         return -1;
     *out = r->name;
-    if (rc == 1 && r->clobber && row.kind == COLLECTOR_AGENT)
-        return displace(c, &row, f);
+    if (is_gone)
+        return 0;
     if (check_room(c, f) < 0)
         return -1;
-    if (rc == 1)
-        return suffixed(c, r->name, out, f);
-    return 0;
+    return is_taken ? suffixed(c, r->name, out, f) : 0;
 }
 
 /* --- the agent --- */

@@ -13,10 +13,10 @@ from fleet.client import error_of
 from sumo.client import error_of as flat_error_of
 from sumo.client import errors_of
 
-FLEET = b" /collector.v1.CollectorService/"
+CONNECT = (b" /collector.v1.CollectorService/", b" /muster.v1.PackageService/")
 SUMO = (b" /api/v1/", b" /v1/")
 NEWER = (b"/tokens", b"/otCollectors", b"/collector/register", b"/collector/heartbeat")
-RECEIVER = b" /receiver/v1/"
+PLAIN = (b" /receiver/v1/", b" /muster/v1/builds/")
 TABLE = pathlib.Path(__file__).with_name("badinput.tsv")
 ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
 SPLIT_BYTES = 700  # longer rows are sent in one piece only
@@ -90,13 +90,13 @@ def check_shape(answer, method, line):
     if answer.status < 400 or method == "HEAD":
         return
     if answer.status != 414:
-        if FLEET in line:
+        if any(service in line for service in CONNECT):
             check_connect(answer)
             return
         if any(prefix in line for prefix in SUMO):
             check_sumo(answer, any(path in line for path in NEWER))
             return
-        if RECEIVER in line:
+        if any(prefix in line for prefix in PLAIN):
             assert answer.fields["content-type"].startswith("text/plain") and answer.body, answer
             return
     assert answer.fields.get("content-type", "").startswith("application/json"), answer

@@ -129,8 +129,6 @@ static ptrdiff_t answer_read(struct http_source *s, uint8_t *out, size_t cap)
     n = read_cached(a, out, (size_t)MIN((int64_t)cap, a->left));
     if (n > 0)
         return advance(a, (size_t)n);
-    if (n == 0)
-        return HTTP_BROKEN;
     a->piece = heap_alloc(PIECE_BYTES);
     if (workers_submit(a->workers, &a->work) < 0)
         return HTTP_BROKEN;

@@ -286,19 +286,20 @@ static enum exit_code print_changes(struct ask *c, const struct change *changes,
     return c->json ? output_json(c->cli, all) : fleet_print_text(c->cli, buf_str(&out));
 }
 
-/* Files and what is stored of them. */
-static enum exit_code load(struct ask *c, struct change **changes, size_t *count)
+/* Files and what is stored of them. NULL: *code is how to end. */
+static struct change *load(struct ask *c, size_t *count, enum exit_code *code)
 {
     struct pipeline_file *files = NULL;
-    enum exit_code code;
+    struct change *changes;
 
-    if (!pipeline_files_read(c->cli, &c->args, &files, count, &code))
-        return code;
-    code = ask_open(c);
-    if (code != EXIT_CODE_OK)
-        return code;
-    *changes = arena_new_array(c->cli->arena, struct change, *count);
-    return compare(c, files, *count, *changes);
+    if (!pipeline_files_read(c->cli, &c->args, &files, count, code))
+        return NULL;
+    *code = ask_open(c);
+    if (*code != EXIT_CODE_OK)
+        return NULL;
+    changes = arena_new_array(c->cli->arena, struct change, *count);
+    *code = compare(c, files, *count, changes);
+    return *code == EXIT_CODE_OK ? changes : NULL;
 }
 
 static const struct args_flag apply_flags[] = {
@@ -312,12 +313,13 @@ static const struct args_flag apply_flags[] = {
 
 static enum exit_code run_apply(struct ask *c)
 {
-    struct change *changes = NULL;
     size_t count = 0;
-    enum exit_code code = load(c, &changes, &count);
+    enum exit_code code;
+    struct change *changes = load(c, &count, &code);
 
-    if (code == EXIT_CODE_OK)
-        code = write_changes(c, changes, count);
+    if (!changes)
+        return code;
+    code = write_changes(c, changes, count);
     return code == EXIT_CODE_OK ? print_changes(c, changes, count) : code;
 }
 
@@ -327,13 +329,13 @@ static const struct args_flag diff_flags[] = {PIPELINE_FILE_FLAG, PIPELINE_NAME_
 static enum exit_code run_diff(struct ask *c)
 {
     struct cli *cli = c->cli;
-    struct change *changes = NULL;
     size_t count = 0;
+    enum exit_code code;
+    struct change *changes = load(c, &count, &code);
     bool differs = false;
-    enum exit_code code = load(c, &changes, &count);
     struct buf out;
 
-    if (code != EXIT_CODE_OK)
+    if (!changes)
         return code;
     buf_init_arena(&out, cli->arena, DIFF_BYTES);
     for (size_t i = 0; i < count; i++) {
@@ -520,12 +522,12 @@ static const struct args_flag preview_flags[] = {
 
 static enum exit_code run_preview(struct ask *c)
 {
-    struct change *changes = NULL;
     struct json_value *answer = NULL;
     size_t count = 0;
-    enum exit_code code = load(c, &changes, &count);
+    enum exit_code code;
+    struct change *changes = load(c, &count, &code);
 
-    if (code != EXIT_CODE_OK)
+    if (!changes)
         return code;
     if (count != 1)
         return cli_fail(c->cli, EXIT_CODE_USAGE, "preview takes one pipeline, not %zu", count);

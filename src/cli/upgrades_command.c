@@ -64,7 +64,7 @@ static enum exit_code run_list(struct ask *ask)
 {
     struct cli *cli = ask->cli;
     struct json_value *list = json_new_array(cli->arena);
-    struct str path;
+    struct str path = {0};
     enum exit_code code = make_path(cli, &ask->args, STR(""), &path);
 
     if (code == EXIT_CODE_OK)
@@ -81,7 +81,7 @@ static enum exit_code run_list(struct ask *ask)
 static enum exit_code fetch(struct cli *cli, struct client *client, const struct args *args,
                             struct str id, struct json_value **answer)
 {
-    struct str path;
+    struct str path = {0};
     enum exit_code code = make_path(cli, args, id, &path);
 
     if (code == EXIT_CODE_OK)

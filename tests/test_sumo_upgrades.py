@@ -750,6 +750,20 @@ def test_who_leaves_while_the_disk_lets_wait_leaves_nothing_behind(disk):
     assert disk.server.request("GET", f"/muster/v1/builds/{digest}").body == data
 
 
+def test_a_server_that_stops_waits_for_what_it_reads(disk):
+    data = os.urandom(300000)
+    digest = hashlib.sha256(data).hexdigest()
+    add(disk.server, "v1", "any", data=data)
+    disk.stall.touch()
+    with disk.server.connect() as slow, disk.server.connect() as gone:
+        size = disk.fetch(slow, digest)
+        disk.fetch(gone, digest)
+        gone.close()
+        disk.server.terminate()
+        disk.stall.unlink()
+        assert slow.read_exactly(size) == data
+
+
 def test_a_file_that_became_shorter_breaks_the_answer_off(disk):
     data = os.urandom(300000)
     digest = hashlib.sha256(data).hexdigest()

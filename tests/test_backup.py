@@ -258,6 +258,23 @@ def test_a_build_that_goes_away_meanwhile_is_not_missed(snapshots, tmp_path):
     assert notes(tmp_path / "copy") == []
 
 
+def test_builds_that_go_away_again_and_again_are_not_missed(snapshots, tmp_path):
+    none, one, other = snapshots
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [one, other, one, other, none],
+                         url_of("v1.0"): [None], url_of("v2.0"): [None]}
+        server.backup(tmp_path / "copy", OK)
+    assert (tmp_path / "copy/muster.db").read_bytes() == none
+
+
+def test_a_build_without_its_file_is_not_waited_for(snapshots, tmp_path):
+    _, one, _ = snapshots
+    with Scripted() as server:
+        server.bodies = {"/admin/v1/backup": [one], url_of("v1.0"): [None]}
+        assert "is missing" in server.backup(tmp_path / "copy", PROBLEMS).stdout
+        assert server.asked.count("/admin/v1/backup") == 2
+
+
 @pytest.mark.parametrize("what", ["database", "build"])
 def test_a_backup_that_breaks_off_leaves_the_old_one(snapshots, tmp_path, what):
     _, one, other = snapshots

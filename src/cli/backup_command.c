@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define BUILDS "builds"
-#define TRIES  3
+#define TRIES  10
 
 struct copy {
     struct cli *cli;
@@ -162,13 +162,14 @@ static enum exit_code fetch_snapshot(struct copy *c)
     return code == EXIT_CODE_OK ? look(c) : code;
 }
 
-/* *gone: a build was removed since the snapshot was taken, or its file is missing there. */
-static enum exit_code fetch_builds(const struct copy *c, bool *gone)
+/* *gone: a build that was removed since the snapshot was taken, or whose file is missing there;
+ * NULL: none. */
+static enum exit_code fetch_builds(const struct copy *c, const char **gone)
 {
     struct cli *cli = c->cli;
     enum exit_code code = EXIT_CODE_OK;
 
-    *gone = false;
+    *gone = NULL;
     if (mkdir(c->builds, 0700) < 0 && errno != EEXIST)
         return cannot(c, "make", c->builds);
     for (size_t i = 0; code == EXIT_CODE_OK && i < c->found.unsound_count; i++) {
@@ -177,7 +178,7 @@ static enum exit_code fetch_builds(const struct copy *c, bool *gone)
 
         code = fetch(c, arena_printf(cli->arena, "/muster/v1/builds/%s", hash), c->part);
         if (code == EXIT_CODE_NOT_FOUND) {
-            *gone = true;
+            *gone = hash;
             code = EXIT_CODE_OK;
         } else if (code == EXIT_CODE_OK && rename(c->part, to) < 0) {
             code = cannot(c, "write", to);
@@ -199,18 +200,23 @@ static enum exit_code sync_directory(const struct copy *c, const char *path)
     return EXIT_CODE_OK;
 }
 
-/* Where a build goes away under our hands, the next snapshot does not name it. */
+/* Where a build goes away under our hands, the next snapshot does not name it. One that does name
+ * it has lost its file. */
 static enum exit_code gather(struct copy *c)
 {
     enum exit_code code = EXIT_CODE_OK;
-    bool gone = true;
+    const char *gone = NULL, *before;
+    int tries = 0;
 
-    for (int i = 0; code == EXIT_CODE_OK && gone && i < TRIES; i++) {
+    do {
+        before = gone;
+        gone = NULL;
         code = fetch_snapshot(c);
-        gone = false;
         if (code == EXIT_CODE_OK && c->found.unsound_count > 0)
             code = fetch_builds(c, &gone);
-    }
+        tries++;
+    } while (code == EXIT_CODE_OK && gone && tries < TRIES &&
+             !(before && strcmp(before, gone) == 0));
     if (code == EXIT_CODE_OK && c->found.unsound_count > 0) {
         code = sync_directory(c, c->builds);
         if (code == EXIT_CODE_OK)

@@ -50,6 +50,7 @@ struct world {
     struct admin_findings findings;
     bool probe_fails;
     bool advice_fails;
+    int64_t check_us; /* how long a check takes */
 };
 
 static struct world world; /* one a test; the fakes have no other way to reach it */
@@ -271,6 +272,7 @@ static int fake_check(void *arg, struct arena *a, struct admin_findings *out, st
 {
     (void)arg;
     (void)a;
+    clock_advance(world.host.clock, world.check_us);
     *out = world.findings;
     return outcome(f);
 }
@@ -760,6 +762,19 @@ static void a_check_lists_its_findings(void **state)
            "\"spool\":{\"segments\":0,\"records\":0}}");
 }
 
+static void a_check_takes_as_long_as_it_takes(void **state)
+{
+    (void)state;
+    become("default", ROLE_ADMIN, 0);
+    world.host.deadline_ms = 30000;
+    world.check_us = INT64_C(3600000000);
+
+    struct request *r = ask(HTTP_POST, "/admin/v1/check", NULL);
+
+    assert_int_equal(r->x.resp.status, 200);
+    finish(r);
+}
+
 static void probes_answer_without_a_credential(void **state)
 {
     (void)state;
@@ -825,6 +840,7 @@ int main(void)
         TEST(a_backup_is_sent_whole_and_leaves_no_file),
         TEST(what_a_killed_backup_left_is_swept_away),
         TEST(a_check_lists_its_findings),
+        TEST(a_check_takes_as_long_as_it_takes),
         TEST(probes_answer_without_a_credential),
         TEST(metrics_are_for_neighbors_and_those_who_may),
     };

@@ -106,6 +106,10 @@ static enum stand look(struct spool_cursor *c, int64_t *left)
             stand = STAND_NEXT;
         }
     }
+
+    /* Numbers may be missing at the end, where files are damaged or gone. */
+    if (stand == STAND_END)
+        c->seq = MAX(c->seq, s->next_seq);
     pthread_mutex_unlock(&s->lock);
     return stand;
 }

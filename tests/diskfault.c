@@ -8,8 +8,9 @@
  *   DISKFAULT_SYNC   while this file exists: fsync, fdatasync -> EIO
  *   DISKFAULT_STALL  while this file exists: pread waits, and preadv2 that must not wait -> EAGAIN
  */
-/* pwrite() and pwrite64() are two names here, not one. */
+/* pread() and pread64() are two names here, not one, and no header defines them inline. */
 #undef _FILE_OFFSET_BITS
+#undef _FORTIFY_SOURCE
 
 #include <dlfcn.h>
 #include <errno.h>

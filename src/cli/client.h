@@ -34,7 +34,8 @@ enum exit_code client_call(struct client *c, const char *method, struct str path
 enum exit_code client_call_long(struct client *c, const char *method, struct str path,
                                 struct json_value **answer) MUST_CHECK;
 
-/* Same as client_call(), but when the server says that there is no such thing, only the code tells. */
+/* Same as client_call(), but when the server says that there is no such thing, only the code tells.
+ */
 enum exit_code client_ask(struct client *c, const char *method, struct str path, struct str body,
                           struct json_value **answer) MUST_CHECK;
 

@@ -81,7 +81,8 @@ static void walk(const struct build *all, size_t count, struct str platform, str
         if (str_eq(step.version, to))
             return;
         assert(build_compare(step.version, from) > 0 && build_compare(step.version, to) < 0);
-        assert(++steps < BUILD_STEPS_MAX);
+        steps++;
+        assert(steps < BUILD_STEPS_MAX);
         from = step.version;
 
         bool found = build_step(all, count, platform, from, to, &step);

@@ -20,7 +20,7 @@ HTTP_SOURCE = {"sourceType": "HTTP", "name": "in", "category": "prod/in"}
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with Server(tmp_path_factory.mktemp("sumocli")) as started:
+    with Server(tmp_path_factory.mktemp("sumocli"), "--rate-sumologic-key-per-minute", "0") as started:
         yield started
 
 

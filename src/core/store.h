@@ -330,6 +330,10 @@ int store_event_follow(struct store_tx *tx, int64_t after_seq, size_t limit, str
 int store_event_prune(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
                       struct fail *f) MUST_CHECK;
 
+/* The oldest of one tenant, however young: at most `limit`. */
+int store_event_purge(struct store_tx *tx, uint64_t tenant, size_t limit, size_t *gone,
+                      struct fail *f) MUST_CHECK;
+
 enum task_state {
     TASK_READY,
     TASK_RUNNING,

@@ -107,25 +107,47 @@ static void forget_keys(void *arg)
     keyring_remove_tenant(g->ring, g->tenant);
 }
 
+static void forget_on_commit(struct store_tx *tx, struct keyring *ring, uint64_t tenant)
+{
+    struct forget *g;
+
+    if (!ring)
+        return;
+    g = arena_new_type(store_tx_arena(tx), struct forget);
+    g->ring = ring;
+    g->tenant = tenant;
+    store_on_commit(tx, forget_keys, g);
+}
+
+static int check_deletable(struct str name, struct fail *f)
+{
+    if (!str_eq(name, STR(TENANT_DEFAULT)))
+        return 0;
+    return fail_reason(f, CODE_FAILED_PRECONDITION, "default_tenant",
+                       "the tenant \"" TENANT_DEFAULT "\" operates the server and stays");
+}
+
+int tenant_close(struct store_tx *tx, struct str name, struct keyring *ring, struct tenant *out,
+                 struct fail *f)
+{
+    if (check_deletable(name, f) < 0 || tenant_get(tx, name, out, f) < 0 ||
+        store_key_delete(tx, out->id, STR(""), f) < 0)
+        return -1;
+    forget_on_commit(tx, ring, out->id);
+    return 0;
+}
+
 int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
                   struct keyring *ring, struct fail *f)
 {
     struct tenant t;
     uint64_t told;
 
-    if (str_eq(name, STR(TENANT_DEFAULT)))
-        return fail_reason(f, CODE_FAILED_PRECONDITION, "default_tenant",
-                           "the tenant \"" TENANT_DEFAULT "\" operates the server and stays");
-    if (tenant_get(tx, name, &t, f) < 0 || store_tenant_delete(tx, t.id, f) < 0 ||
+    if (check_deletable(name, f) < 0 || tenant_get(tx, name, &t, f) < 0 ||
+        store_tenant_delete(tx, t.id, f) < 0 ||
         home(tx, by && by->tenant != t.id ? by : NULL, 0, &told, f) < 0 ||
         event_append(tx, told, by, "tenant.deleted", name, STR("{}"), f) < 0)
         return -1;
-    if (ring) {
-        struct forget *g = arena_new_type(store_tx_arena(tx), struct forget);
-
-        g->ring = ring;
-        g->tenant = t.id;
-        store_on_commit(tx, forget_keys, g);
-    }
+    forget_on_commit(tx, ring, t.id);
     return 0;
 }

@@ -35,6 +35,10 @@ int tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct tenant
 
 /* Removes every row of the tenant. FAILED_PRECONDITION, reason "default_tenant", for the one that
  * operates the server. The ring (may be NULL) forgets its keys when the change is durable. */
+/* Takes all keys away, so that nobody of the tenant comes in while it is deleted; *out is it. */
+int tenant_close(struct store_tx *tx, struct str name, struct keyring *ring, struct tenant *out,
+                 struct fail *f) MUST_CHECK;
+
 int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
                   struct keyring *ring, struct fail *f) MUST_CHECK;
 

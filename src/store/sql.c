@@ -170,6 +170,9 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_EVENT_PRUNE] =
         "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at_us"
         " FROM events ORDER BY seq LIMIT $1) AS oldest WHERE at_us < $2)",
+    [SQL_EVENT_PURGE] =
+        "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE tenant = $1"
+        " ORDER BY seq LIMIT $2)",
 
     [SQL_TASK_INSERT] = "INSERT INTO tasks (" TASK_COLUMNS
                         ")"

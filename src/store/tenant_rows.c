@@ -307,3 +307,15 @@ int store_event_prune(struct store_tx *tx, int64_t before_us, size_t limit, size
     *gone = (size_t)changed;
     return 0;
 }
+
+int store_event_purge(struct store_tx *tx, uint64_t tenant, size_t limit, size_t *gone,
+                      struct fail *f)
+{
+    const struct sql_value args[] = {ARG_INT(tenant), ARG_INT(limit)};
+    int64_t changed;
+
+    if (tx_run(tx, SQL_EVENT_PURGE, args, COUNTOF(args), &changed, f) < 0)
+        return -1;
+    *gone = (size_t)changed;
+    return 0;
+}

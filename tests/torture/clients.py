@@ -43,7 +43,9 @@ class Client:
         sends = self.number < len(self.run.model.received.paths)
         upgrades = UPGRADE_SHARE if self.number < UPGRADERS else 0
         part = self.rng.random()
-        if sends and self.rng.random() < self.run.data_share:
+        if self.run.only_upgrades:
+            await self.upgrades.one_change()
+        elif sends and self.rng.random() < self.run.data_share:
             await send(self)
         elif part < FLEET_SHARE:
             await self.fleet.one_change()

@@ -9,9 +9,10 @@ pipelines over Connect JSON (fleet.py), collectors, sources and registrations ov
 face (sumo.py), builds are added and removed and agents upgraded to them (upgrades.py), and data is
 sent to the URLs of sources, with a sink that is slow (received.py). The moment of a kill is drawn
 at random: after so many acknowledged writes and a few milliseconds more, while a backup is
-streamed, while a tenant with many keys is deleted, during a drain, while the spool is full, during
-start-up, and during the very first start, which migrates an empty data file to the present schema.
-The seed is printed; it repeats the choices, not the machine's timing."""
+streamed, while a tenant with many keys is deleted, during a drain, while the spool is full, while
+builds and upgrades are all that changes, during start-up, and during the very first start, which
+migrates an empty data file to the present schema. The seed is printed; it repeats the choices, not
+the machine's timing."""
 import argparse
 import asyncio
 import os
@@ -31,7 +32,7 @@ from model import Journal, Model, Seen, State
 from server import DATA_FILE, Broken, Failure, Server
 from sink import Sink
 from sumo import sumo_seen, sumo_token
-from upgrades import AGENT_KEY
+from upgrades import AGENT_KEY, UPGRADERS
 from wire import Connection, Lost
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -51,7 +52,7 @@ SMALL = ["--spool-total-bytes", "1MiB", "--spool-segment-bytes", "64KiB", "--spo
          "1MiB"]      # a spool that is soon full
 # Rounds come in an order that is drawn, but so many of each kind, and then again.
 KINDS = {"writes": 23, "first writes": 4, "backup": 6, "cascade": 5, "drain": 4, "full": 3,
-         "start": 5, "first start": 6}
+         "upgrades": 4, "start": 5, "first start": 6}
 
 
 class Run:
@@ -82,6 +83,7 @@ class Run:
         self.live = 0
         self.numbers = 0
         self.data_share = DATA_SHARE
+        self.only_upgrades = False                  # in this round
         self.copying = None                         # the command that takes a backup
         self.nightly = self.scratch / "nightly"
         self.copies = Counter()
@@ -231,10 +233,12 @@ class Run:
         self.goal = self.model.acknowledged + self.rng.randint(1, 10 if kind == "first writes"
                                                                else 600)
         self.data_share = 1 if kind == "full" else DATA_SHARE
+        self.only_upgrades = kind == "upgrades"
         self.slow_down(None if kind == "full" else self.rng.choice(PACES))
         seed = self.rng.random()
-        clients = [Client(self, n, random.Random(f"{seed}/{n}"))
-                   for n in range(self.options.clients)]
+        count = min(self.options.clients, UPGRADERS) if self.only_upgrades \
+            else self.options.clients
+        clients = [Client(self, n, random.Random(f"{seed}/{n}")) for n in range(count)]
         tasks = [asyncio.create_task(client.work(stop)) for client in clients]
         moment = asyncio.create_task(self.moment(kind, clients[0]))
         try:
@@ -268,9 +272,10 @@ class Run:
         elif kind == "cascade":
             await self.delete_crowded(client)
         else:
-            await self.reached.wait()
             if kind == "full":
                 await self.overflow()
+            else:
+                await self.reached.wait()
             if kind == "drain":
                 self.server.terminate()
             await self.sleep(0.03 if kind == "drain" else 0.006)
@@ -282,7 +287,7 @@ class Run:
             self.sink.go(pace)
 
     async def overflow(self):
-        """Waits until senders are held back, and mostly until there is room again."""
+        """Returns while senders are held back, or more often once there is room again."""
         await self.refused.wait()
         if self.rng.random() < 0.8:
             self.sink.go(PACES[0])

@@ -18,7 +18,7 @@ UPGRADERS = 8     # the first so many clients do this; the server takes 16 uploa
 AGENTS = 3        # ids of a client
 RANKS = range(1, 6)  # its builds; some need another one first
 FEW = 3           # builds; with fewer there is little to upgrade to
-CONTENTS = 6      # files of builds; all clients use the same ones, at the same time
+CONTENTS = 6      # files of builds that all clients use, at the same time; each has its own, too
 AGENT_KEY = "agents"
 ADMIN = "/admin/v1/builds"
 API = "/api/v1/collectors"
@@ -33,8 +33,8 @@ GONE = "The collector was deleted."
 
 @functools.cache
 def content(number):
-    """The bytes of a build and their hash. Some fit in one part of an upload, one is larger."""
-    data = hashlib.sha256(str(number).encode()).digest() * (40 << number * 2)
+    """The bytes of a build and their hash; 1 KiB to 1 MiB."""
+    data = hashlib.sha256(str(number).encode()).digest() * (40 << number % CONTENTS * 2)
     return data, hashlib.sha256(data).hexdigest()
 
 
@@ -187,7 +187,8 @@ class UpgradeWriter(Writer):
         names = [f"u{self.number}-{i}" for i in range(AGENTS)]
         there = self.mine("agent", names)
         choice = self.rng.random()
-        if choice < (0.1 if len(self.ledger.builds(self.number)) >= FEW else 0.5):
+        often = self.client.run.only_upgrades or len(self.ledger.builds(self.number)) < FEW
+        if choice < (0.5 if often else 0.1):
             await self.change_catalogue()
         elif len(there) < AGENTS and (choice < 0.25 or not there):
             await self.register(self.rng.choice([n for n in names if n not in there]))
@@ -201,9 +202,9 @@ class UpgradeWriter(Writer):
         thing = "build", self.number, rank
         choice = self.rng.random()
         if thing not in self.ledger.values:
-            value = {"since": self.rng.choice([0, 0, rank - 1])}
-            data, value["sha256"] = content(self.rng.randrange(CONTENTS))
-            await self.add(thing, data, value | {"bytes": len(data)})
+            data, digest = self.rng.choice(self.contents(rank))
+            await self.add(thing, data, {"sha256": digest, "bytes": len(data),
+                                         "since": self.rng.choice([0, 0, rank - 1])})
         elif choice < 0.2:
             await self.add_again(thing)
         elif choice < 0.5:
@@ -211,10 +212,15 @@ class UpgradeWriter(Writer):
                             f"{ADMIN}?version={version(self.number, rank)}"
                             f"&platform={platform(self.number)}", None, {thing: None})
 
+    def contents(self, rank):
+        """What it may be: what others have as well, or what nobody else has."""
+        own = CONTENTS * (1 + self.number * len(RANKS) + rank)
+        return [content(number) for number in (*range(CONTENTS), *range(own, own + CONTENTS))]
+
     async def add_again(self, thing):
         """As somebody does who did not hear that the first time went well."""
         value = self.ledger.values[thing]
-        data = next(data for data, digest in map(content, range(CONTENTS))
+        data = next(data for data, digest in self.contents(thing[2])
                     if digest == value["sha256"])
         await self.add(thing, data, value)
 

@@ -159,6 +159,26 @@ def test_a_list_that_is_too_large_is_refused_and_a_shorter_one_is_not(sumo):
     assert len(sumo.listed("?limit=100&offset=540")) == 100
 
 
+def test_the_sources_of_a_collector_have_room_together_and_go_in_one_answer(sumo):
+    home, other = sumo.create("home")["id"], sumo.create("other")["id"]
+    pad = "y" * 1000000
+    for n in range(14):
+        last = sumo.add_source(home, sourceType="HTTP", name=f"s{n}", pad=pad)
+    path = f"/collectors/{home}/sources"
+    message = sumo.refused(400, INVALID, "POST", path,
+                           {"source": {"sourceType": "HTTP", "name": "s14", "pad": pad}})
+    assert "bytes" in message
+    sumo.add_source(home, sourceType="HTTP", name="small")
+    small = next(s for s in sumo.sources(home) if s["name"] == "small")
+    sumo.refused(400, INVALID, "PUT", f"{path}/{small['id']}", {"source": {**small, "pad": pad}},
+                 ["If-Match: *"])
+    sumo.change_source(home, last["id"], pad="z" * 1000000)
+    sumo.change_source(home, last["id"], pad="z")
+    sumo.change_source(home, small["id"], pad=pad)
+    sumo.add_source(other, sourceType="HTTP", name="s", pad=pad)
+    assert len(sumo.sources(home)) == 15
+
+
 def test_a_collector_of_another_tenant_is_not_there(sumo, shared, hosted):
     source = sumo.add_source(hosted["id"], **HTTP)
     collector = sumo.register("x")

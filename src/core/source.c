@@ -107,9 +107,9 @@ int source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
 }
 
 int source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
-                 struct fail *f)
+                 int64_t *bytes, struct fail *f)
 {
-    return store_source_count(tx, tenant, collector, out, f);
+    return store_source_count(tx, tenant, collector, out, bytes, f);
 }
 
 int source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src), void *arg,

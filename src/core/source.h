@@ -37,8 +37,9 @@ int source_list(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t
 int source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
                 bool (*fn)(void *arg, const struct source *src), void *arg, struct fail *f)
     MUST_CHECK;
+/* And how long their bodies are together. */
 int source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
-                 struct fail *f) MUST_CHECK;
+                 int64_t *bytes, struct fail *f) MUST_CHECK;
 
 /* Every source of all tenants, borrowed, by tenant, collector and id: for the load at start. */
 int source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src), void *arg,

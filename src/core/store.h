@@ -254,7 +254,7 @@ int store_source_each(struct store_tx *tx, uint64_t tenant, int64_t collector,
                       bool (*fn)(void *arg, const struct source *src), void *arg, struct fail *f)
     MUST_CHECK;
 int store_source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
-                       struct fail *f) MUST_CHECK;
+                       int64_t *bytes, struct fail *f) MUST_CHECK;
 
 /* Of all tenants, by tenant, collector and id: for the load at start. */
 int store_source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct source *src),

@@ -127,7 +127,7 @@ int store_source_load(struct store_tx *tx, bool (*fn)(void *arg, const struct so
 }
 
 int store_source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, int64_t *out,
-                       struct fail *f)
+                       int64_t *bytes, struct fail *f)
 {
     const struct sql_value args[] = {ARG_INT(tenant), ARG_INT(collector)};
     struct sql_cursor *q;
@@ -135,6 +135,7 @@ int store_source_count(struct store_tx *tx, uint64_t tenant, int64_t collector, 
     if (tx_one(tx, SQL_SOURCE_COUNT, args, COUNTOF(args), &q, f) < 0)
         return -1;
     *out = tx_int(tx, q, 0);
+    *bytes = tx_int(tx, q, 1);
     tx_finish(tx, q);
     return 0;
 }

@@ -142,7 +142,7 @@ static void sources_live_and_die_with_their_collector(void **state)
     };
     struct source *rows;
     struct source got;
-    int64_t total = 0;
+    int64_t total = 0, bytes = 0;
     size_t n;
 
     assert_int_equal(fixture_write(x, do_create_source, &w), 0);
@@ -156,10 +156,12 @@ static void sources_live_and_die_with_their_collector(void **state)
     assert_int_equal(source_get_name(tx, x->tenant.id, c.id, STR("syslog"), &got, &x->fail), 0);
     assert_int_equal(source_list(tx, x->tenant.id, c.id, 0, 10, &rows, &n, &x->fail), 0);
     assert_int_equal(n, 1);
-    assert_int_equal(source_count(tx, x->tenant.id, c.id, &total, &x->fail), 0);
+    assert_int_equal(source_count(tx, x->tenant.id, c.id, &total, &bytes, &x->fail), 0);
     assert_int_equal(total, 1);
-    assert_int_equal(source_count(tx, x->tenant.id, c.id + 1, &total, &x->fail), 0);
+    assert_int_equal(bytes, 2);
+    assert_int_equal(source_count(tx, x->tenant.id, c.id + 1, &total, &bytes, &x->fail), 0);
     assert_int_equal(total, 0);
+    assert_int_equal(bytes, 0);
     store_read_close(&tx);
 
     assert_int_equal(fixture_write(x, do_delete, &w), 0);

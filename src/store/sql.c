@@ -119,7 +119,9 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_SOURCE_LIST] = "SELECT " SOURCE_COLUMNS
                         " FROM sources"
                         " WHERE tenant = $1 AND collector = $2 AND id > $3 ORDER BY id LIMIT $4",
-    [SQL_SOURCE_COUNT] = "SELECT COUNT(*) FROM sources WHERE tenant = $1 AND collector = $2",
+    [SQL_SOURCE_COUNT] =
+        "SELECT COUNT(*), COALESCE(SUM(LENGTH(body)), 0) FROM sources"
+        " WHERE tenant = $1 AND collector = $2",
     [SQL_SOURCE_LOAD] = "SELECT " SOURCE_COLUMNS " FROM sources ORDER BY tenant, collector, id",
     [SQL_SOURCE_UPDATE] =
         "UPDATE sources SET type = $1, name = $2, revision = $3,"

@@ -8,6 +8,10 @@
 
 #define SOURCES_MAX 1000
 
+/* What a collector's sources hold together: all of them are read to look for a port, and go in one
+ * answer. */
+#define SOURCES_BYTES (14 << 20)
+
 /* --- what the path names --- */
 
 /* Sources of a file on the agent's own disk are not ours to change. */
@@ -250,19 +254,25 @@ static int check_port(const struct call *c, int64_t collector, int64_t source,
     return rc;
 }
 
-/* --- create --- */
-
-static int check_room(const struct call *c, int64_t collector, struct fail *f)
+/* With so much more, of so many more sources. */
+static int check_room(const struct call *c, int64_t collector, int64_t sources, int64_t bytes,
+                      struct fail *f)
 {
-    int64_t count = 0;
+    int64_t count = 0, held = 0;
 
-    if (source_count(c->tx, c->caller->tenant, collector, &count, f) < 0)
+    if (source_count(c->tx, c->caller->tenant, collector, &count, &held, f) < 0)
         return -1;
-    if (count < SOURCES_MAX)
-        return 0;
-    return fail_reason(f, CODE_INVALID_ARGUMENT, "too_many_sources",
-                       "A collector can have at most %d sources.", SOURCES_MAX);
+    if (count + sources > SOURCES_MAX)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "too_many_sources",
+                           "A collector can have at most %d sources.", SOURCES_MAX);
+    if (bytes > 0 && held + bytes > SOURCES_BYTES)
+        return fail_reason(f, CODE_INVALID_ARGUMENT, "too_many_sources",
+                           "The sources of a collector can have at most %d bytes together.",
+                           SOURCES_BYTES);
+    return 0;
 }
+
+/* --- create --- */
 
 static int create_write(struct call *c, struct fail *f)
 {
@@ -272,7 +282,7 @@ static int create_write(struct call *c, struct fail *f)
     struct source row = {0};
 
     if (sumo_collector_get(c, c->tx, change->collector, &col, f) < 0 || check_mode(&col, f) < 0 ||
-        check_room(c, col.id, f) < 0 || check_port(c, col.id, 0, &change->doc, f) < 0)
+        check_port(c, col.id, 0, &change->doc, f) < 0)
         return -1;
 
     int64_t id = store_next_id(c->tx);
@@ -283,6 +293,7 @@ static int create_write(struct call *c, struct fail *f)
                           .type = str_of(doc.type->name),
                           .name = source_doc_name(&doc)};
     if (source_doc_encode(a, &doc, &row.body, f) < 0 ||
+        check_room(c, col.id, 1, (int64_t)row.body.len, f) < 0 ||
         source_create_as(c->tx, c->caller, id, &row, f) < 0)
         return -1;
     doors_follow(c, &row);
@@ -340,7 +351,8 @@ static int update_row(struct call *c, const struct source_doc *doc, struct sourc
         return -1;
     if (str_eq(new.body, row->body) && str_eq(new.name, row->name))
         return 0;
-    if (source_update(c->tx, c->caller, &new, f) < 0)
+    if (check_room(c, row->collector, 0, (int64_t) new.body.len - (int64_t)row->body.len, f) < 0 ||
+        source_update(c->tx, c->caller, &new, f) < 0)
         return -1;
     *row = new;
     doors_follow(c, row);

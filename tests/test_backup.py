@@ -166,6 +166,12 @@ def test_a_data_directory_is_never_overwritten(server, kept):
     assert files(kept.data) == before
 
 
+def test_a_restored_directory_is_no_backup_any_more(server, tmp_path):
+    server.cli("backup", tmp_path / "copy", check=OK)
+    shutil.copy(server.data / "master.key", tmp_path / "copy")
+    server.cli("backup", "--force", tmp_path / "copy", check=NOT_WRITABLE)
+
+
 def test_a_backup_over_the_network(server, tmp_path):
     add(server, "v1.0", "linux/amd64")
     where = ("--server", server.url())

@@ -55,8 +55,6 @@ int server_backup(struct call *c, struct fail *f)
     const char *path = arena_cstr(c->arena, arena_printf(c->arena, "%s/" SNAPSHOT_PREFIX "%.*s",
                                                          app->data_dir, (int)sizeof(name), name));
 
-    /* As long as it takes: what is given up half-way can never be had. */
-    c->deadline_us = INT64_MAX;
     if (c->x->req.method == HTTP_HEAD)
         return fail_reason(f, CODE_UNIMPLEMENTED, "no_head",
                            "the size of a backup is known only when it is made");
@@ -114,7 +112,6 @@ int server_check(struct call *c, struct fail *f)
     struct admin_app *app = admin_app_of(c);
     struct admin_findings found = {0};
 
-    c->deadline_us = INT64_MAX;
     if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0 ||
         app->check(app->maintenance, c->arena, &found, f) < 0)
         return -1;

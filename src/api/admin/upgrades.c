@@ -73,10 +73,10 @@ int upgrades_list(struct call *c, struct fail *f)
         store_read_open(admin_app_of(c)->store, c->arena, &tx, f) < 0)
         return -1;
 
-    int rc = find_tenant(c, tx, &tenant, f);
+    int rc = find_tenant(c, tx, &tenant, f) < 0
+                 ? -1
+                 : upgrade_list(tx, tenant.id, open_only, after, limit, &rows, &count, f);
 
-    if (rc == 0)
-        rc = upgrade_list(tx, tenant.id, open_only, after, limit, &rows, &count, f);
     store_read_close(&tx);
     if (rc < 0)
         return -1;

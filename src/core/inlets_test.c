@@ -69,6 +69,26 @@ static void a_source_has_one_code_at_a_time(void **state)
     assert_true(has(*state, "new"));
 }
 
+static void a_boundary_that_cannot_be_used_is_the_end_of_a_line(void **state)
+{
+    struct inlet in = {.tenant = 1,
+                       .source = 100,
+                       .code = STR("a"),
+                       .boundary = BOUNDARY_PREFIX,
+                       .prefix = STR("\\d+")};
+    struct inlet_ref *r;
+
+    inlets_put(*state, &in);
+    r = inlets_find(*state, STR("a"));
+    assert_int_equal(inlet_boundary(r)->kind, BOUNDARY_PREFIX);
+    inlet_unref(&r);
+    in.prefix = STR("(?=a)");
+    inlets_put(*state, &in);
+    r = inlets_find(*state, STR("a"));
+    assert_int_equal(inlet_boundary(r)->kind, BOUNDARY_LINE);
+    inlet_unref(&r);
+}
+
 static void what_is_removed_is_not_found(void **state)
 {
     put(*state, 1, 10, 100, "a");
@@ -213,6 +233,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_inlet_is_found_by_its_code_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_has_one_code_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_boundary_that_cannot_be_used_is_the_end_of_a_line, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(what_is_removed_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(a_reference_outlives_its_inlet, setup, teardown),
         cmocka_unit_test_setup_teardown(counts_outlive_a_change_of_settings, setup, teardown),

@@ -550,6 +550,7 @@ int proto_decode(const struct proto_message *m, struct arena *a, struct str in,
     d.max_depth = l->depth > 0 && l->depth < PROTO_MAX_DEPTH ? l->depth : PROTO_MAX_DEPTH;
     d.depth = 0;
     d.settle = false;
+    bad(&d, (const uint8_t *)in.p, "it cannot be read"); /* whoever refuses says more */
     if (!decode_fields(&d, m, (const uint8_t *)in.p, (const uint8_t *)in.p + in.len, out))
         return tell(&d, in, f);
     if (d.settle)

@@ -2,8 +2,9 @@
 """Who may do what: roles, scopes, tenants, expiry, revocation, and how much of it."""
 import pytest
 
+from fleet.client import Fleet
 from h2client import H2
-from harness import Server, wait_for
+from harness import Server, run, wait_for
 
 DOORS = {  # method and path -> what opens it
     ("GET", "/admin/v1/whoami"): {"admin", "editor", "viewer", "agent", "operator"},
@@ -118,6 +119,23 @@ def test_keys_of_a_deleted_tenant_end_with_it(world):
     assert world.request("GET", "/admin/v1/whoami", token=made["token"]).status == 401
     assert world.request("POST", "/admin/v1/tenants", {"name": "short-lived"}).status == 201
     assert world.request("GET", "/admin/v1/whoami", token=made["token"]).status == 401
+
+
+def test_a_deleted_tenant_stays_deleted_whatever_is_left_of_it(tmp_path):
+    server = Server(tmp_path).start()
+    with Fleet(server, "lab") as lab:
+        for i in range(50):
+            lab.register(f"agent-{i}", {"a": "b"})
+        lab.pipeline("web", "// web\n", ["a=b"])
+        assert server.request("DELETE", "/admin/v1/tenants/lab").status == 204
+    server.kill()  # its rows may be there, in part or all of them
+    run("check", server.data, check=0)
+    with Server(tmp_path) as again:
+        assert again.request("GET", "/admin/v1/tenants/lab").status == 404
+        found = again.request("POST", "/admin/v1/check").json()["rows"]
+        assert (found["tenants"], found["collectors"], found["pipelines"]) == (1, 0, 0), found
+        with Fleet(again, "lab") as lab:
+            assert lab.listed() == []
 
 
 def test_changes_are_on_the_record(world):

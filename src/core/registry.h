@@ -63,9 +63,8 @@ size_t registry_agents(struct registry *r, const struct store_tx *tx, uint64_t t
 size_t registry_pipelines(struct registry *r, const struct store_tx *tx, uint64_t tenant);
 
 /* What hangs on an agent and is not part of its row (credentials, upgrades, inlets) goes with it:
- * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of
- * one that deletes a tenant, whose rows are gone then. One pair at most; before the first request.
- */
+ * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of one
+ * that deletes a tenant, whose rows are gone then. One pair at most; before the first request. */
 typedef int (*registry_drop_fn)(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number,
                                 struct fail *f);
 typedef void (*registry_drop_all_fn)(void *arg, struct store_tx *tx, uint64_t tenant);
@@ -95,11 +94,7 @@ void registry_unwatch(struct registry *r, struct registry_watcher *w);
  * A worker or the housekeeping thread; also the last thing at a stop. */
 int registry_flush_seen(struct registry *r, struct fail *f) MUST_CHECK;
 
-/* Deletes all agents of a tenant, before the tenant goes itself. */
-int registry_empty(struct registry *r, uint64_t tenant, struct fail *f) MUST_CHECK;
-
-/* Deletes agents that were last seen before then; how many in *gone. All of these go in jobs of
- * bounded size, between which others write. Worker or housekeeping thread. */
+/* Deletes agents that were last seen before then; how many in *gone. */
 int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f) MUST_CHECK;
 
 /* Same, of those that are ephemeral; one that was never seen counts from when it was made. */

@@ -78,17 +78,11 @@ int registry_flush_seen(struct registry *r, struct fail *f)
 
 /* --- expiry --- */
 
-enum which {
-    EXPIRE_SILENT,
-    EXPIRE_EPHEMERAL, /* those that are silent */
-    EXPIRE_ALL,
-};
-
 struct expiry {
     struct registry *registry;
     struct realm *realm;
-    enum which which;
-    int64_t before_us; /* but for EXPIRE_ALL */
+    bool ephemeral; /* only those */
+    int64_t before_us;
     struct str *ids;
     size_t count;
     size_t gone;
@@ -102,9 +96,7 @@ static bool is_due(const struct expiry *e, struct arena *a, struct str id)
 
     if (!agents_get(e->realm->agents, a, id, &agent))
         return false;
-    if (e->which == EXPIRE_ALL)
-        return true;
-    if (e->which == EXPIRE_EPHEMERAL && !agent.ephemeral)
+    if (e->ephemeral && !agent.ephemeral)
         return false;
     return MAX(agent.row.last_seen_us, agent.row.created_us) < e->before_us;
 }
@@ -128,25 +120,16 @@ static int delete_due(struct store_tx *tx, void *arg, struct fail *f)
     return 0;
 }
 
-static void gather(struct expiry *e, struct arena *a)
+static void gather_ephemeral(struct expiry *e, struct arena *a)
 {
-    struct agents *agents = e->realm->agents;
     int64_t numbers[EXPIRED_A_JOB];
-    size_t count;
+    size_t count = agents_expired(e->realm->agents, e->before_us, numbers, COUNTOF(numbers));
 
-    if (e->which == EXPIRE_SILENT) {
-        agents_silent(agents, a, e->before_us, EXPIRED_A_JOB, &e->ids, &e->count);
-        return;
-    }
-    if (e->which == EXPIRE_EPHEMERAL)
-        count = agents_expired(agents, e->before_us, numbers, COUNTOF(numbers));
-    else
-        count = agents_numbers(agents, 0, AGENTS_ALL, 0, 0, numbers, COUNTOF(numbers));
     e->ids = arena_new_array(a, struct str, count);
     for (size_t i = 0; i < count; i++) {
         struct agent agent = {0};
 
-        if (agents_get_numbered(agents, a, numbers[i], &agent))
+        if (agents_get_numbered(e->realm->agents, a, numbers[i], &agent))
             e->ids[e->count++] = agent.row.ext_id;
     }
 }
@@ -160,7 +143,10 @@ static int expire_some(struct expiry *e, struct fail *f)
 
     e->count = 0;
     e->gone = 0;
-    gather(e, a);
+    if (e->ephemeral)
+        gather_ephemeral(e, a);
+    else
+        agents_silent(e->realm->agents, a, e->before_us, EXPIRED_A_JOB, &e->ids, &e->count);
     if (e->count > 0)
         result = store_write(e->registry->store, job, delete_due, e, f);
     arena_free(&job);
@@ -168,47 +154,31 @@ static int expire_some(struct expiry *e, struct fail *f)
     return result;
 }
 
-/* Adds to *gone. */
-static int expire_realm(struct registry *r, struct realm *realm, enum which which,
-                        int64_t before_us, size_t *gone, struct fail *f)
-{
-    struct expiry e = {r, realm, which, before_us, .gone = 0};
-
-    do {
-        if (expire_some(&e, f) < 0)
-            return -1;
-        *gone += e.gone;
-    } while (e.gone > 0);
-    return 0;
-}
-
-static int expire_all(struct registry *r, enum which which, int64_t before_us, size_t *gone,
+static int expire_all(struct registry *r, bool ephemeral, int64_t before_us, size_t *gone,
                       struct fail *f)
 {
     struct realm *realm = NULL;
     size_t total = 0;
 
     for (uint64_t after = 0; realms_next(r->realms, after, &realm); after = realm->tenant) {
-        if (expire_realm(r, realm, which, before_us, &total, f) < 0)
-            return -1;
+        struct expiry e = {r, realm, ephemeral, before_us, .gone = 0};
+
+        do {
+            if (expire_some(&e, f) < 0)
+                return -1;
+            total += e.gone;
+        } while (e.gone > 0);
     }
     *gone = total;
     return 0;
 }
 
-int registry_empty(struct registry *r, uint64_t tenant, struct fail *f)
-{
-    size_t gone = 0;
-
-    return expire_realm(r, registry_realm(r, tenant), EXPIRE_ALL, 0, &gone, f);
-}
-
 int registry_expire(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
 {
-    return expire_all(r, EXPIRE_SILENT, before_us, gone, f);
+    return expire_all(r, false, before_us, gone, f);
 }
 
 int registry_expire_ephemeral(struct registry *r, int64_t before_us, size_t *gone, struct fail *f)
 {
-    return expire_all(r, EXPIRE_EPHEMERAL, before_us, gone, f);
+    return expire_all(r, true, before_us, gone, f);
 }

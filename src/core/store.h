@@ -100,8 +100,15 @@ int store_tenant_find(struct store_tx *tx, struct str name, struct tenant *out, 
 int store_tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct tenant **out,
                       size_t *count, struct fail *f) MUST_CHECK;
 
-/* And every row that carries the tenant. */
-int store_tenant_delete(struct store_tx *tx, uint64_t id, struct fail *f) MUST_CHECK;
+/* From then on none of the functions above knows of it; rows that carry it are still there. */
+int store_tenant_close(struct store_tx *tx, uint64_t id, struct fail *f) MUST_CHECK;
+
+/* One that is closed; NOT_FOUND when there is none. */
+int store_tenant_closed(struct store_tx *tx, uint64_t *id, struct fail *f) MUST_CHECK;
+
+/* Deletes at most `limit` rows of one that is closed, its own last. */
+int store_tenant_purge(struct store_tx *tx, uint64_t id, size_t limit, size_t *gone, struct fail *f)
+    MUST_CHECK;
 
 #define KEY_HASH_LEN 32
 
@@ -328,10 +335,6 @@ int store_event_list(struct store_tx *tx, uint64_t tenant, int64_t after_seq, si
 int store_event_follow(struct store_tx *tx, int64_t after_seq, size_t limit, struct event **out,
                        size_t *count, struct fail *f) MUST_CHECK;
 int store_event_prune(struct store_tx *tx, int64_t before_us, size_t limit, size_t *gone,
-                      struct fail *f) MUST_CHECK;
-
-/* The oldest of one tenant, however young: at most `limit`. */
-int store_event_purge(struct store_tx *tx, uint64_t tenant, size_t limit, size_t *gone,
                       struct fail *f) MUST_CHECK;
 
 enum task_state {

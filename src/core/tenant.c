@@ -5,6 +5,8 @@
 #include "core/event.h"
 #include "core/keyring.h"
 
+#define ROWS_A_JOB ((size_t)2000) /* few, so that requests never wait for long */
+
 int tenant_check_name(struct str name, struct fail *f)
 {
     bool good = name.len >= 1 && name.len <= TENANT_NAME_MAX && name.p[0] != '-' &&
@@ -107,47 +109,77 @@ static void forget_keys(void *arg)
     keyring_remove_tenant(g->ring, g->tenant);
 }
 
-static void forget_on_commit(struct store_tx *tx, struct keyring *ring, uint64_t tenant)
-{
-    struct forget *g;
-
-    if (!ring)
-        return;
-    g = arena_new_type(store_tx_arena(tx), struct forget);
-    g->ring = ring;
-    g->tenant = tenant;
-    store_on_commit(tx, forget_keys, g);
-}
-
-static int check_deletable(struct str name, struct fail *f)
-{
-    if (!str_eq(name, STR(TENANT_DEFAULT)))
-        return 0;
-    return fail_reason(f, CODE_FAILED_PRECONDITION, "default_tenant",
-                       "the tenant \"" TENANT_DEFAULT "\" operates the server and stays");
-}
-
-int tenant_close(struct store_tx *tx, struct str name, struct keyring *ring, struct tenant *out,
-                 struct fail *f)
-{
-    if (check_deletable(name, f) < 0 || tenant_get(tx, name, out, f) < 0 ||
-        store_key_delete(tx, out->id, STR(""), f) < 0)
-        return -1;
-    forget_on_commit(tx, ring, out->id);
-    return 0;
-}
-
 int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
                   struct keyring *ring, struct fail *f)
 {
     struct tenant t;
     uint64_t told;
 
-    if (check_deletable(name, f) < 0 || tenant_get(tx, name, &t, f) < 0 ||
-        store_tenant_delete(tx, t.id, f) < 0 ||
+    if (str_eq(name, STR(TENANT_DEFAULT)))
+        return fail_reason(f, CODE_FAILED_PRECONDITION, "default_tenant",
+                           "the tenant \"" TENANT_DEFAULT "\" operates the server and stays");
+    if (tenant_get(tx, name, &t, f) < 0 || store_tenant_close(tx, t.id, f) < 0 ||
         home(tx, by && by->tenant != t.id ? by : NULL, 0, &told, f) < 0 ||
         event_append(tx, told, by, "tenant.deleted", name, STR("{}"), f) < 0)
         return -1;
-    forget_on_commit(tx, ring, t.id);
+    if (ring) {
+        struct forget *g = arena_new_type(store_tx_arena(tx), struct forget);
+
+        g->ring = ring;
+        g->tenant = t.id;
+        store_on_commit(tx, forget_keys, g);
+    }
     return 0;
+}
+
+static int leaves_rows(struct store *s, struct arena *a, bool *out, struct fail *f)
+{
+    struct store_tx *tx;
+    uint64_t id;
+
+    if (store_read_open(s, a, &tx, f) < 0)
+        return -1;
+
+    int result = store_tenant_closed(tx, &id, f);
+
+    store_read_close(&tx);
+    *out = result == 0;
+    return *out || f->code == CODE_NOT_FOUND ? 0 : -1;
+}
+
+/* A job: some rows, of more than one tenant if need be. */
+static int purge(struct store_tx *tx, void *arg, struct fail *f)
+{
+    size_t *gone = arg;
+    uint64_t id;
+
+    *gone = 0; /* the job may run twice */
+    while (*gone < ROWS_A_JOB) {
+        size_t more;
+
+        if (store_tenant_closed(tx, &id, f) < 0)
+            return f->code == CODE_NOT_FOUND ? 0 : -1;
+        if (store_tenant_purge(tx, id, ROWS_A_JOB - *gone, &more, f) < 0)
+            return -1;
+        *gone += more;
+    }
+    return 0;
+}
+
+int tenant_sweep(struct store *s, size_t jobs, struct fail *f)
+{
+    struct arena *a = arena_new(4096);
+    bool left = false;
+    int result = leaves_rows(s, a, &left, f);
+
+    arena_free(&a);
+    while (result == 0 && left && jobs-- > 0) {
+        size_t gone = 0;
+
+        a = arena_new(4096);
+        result = store_write(s, a, purge, &gone, f);
+        arena_free(&a);
+        left = gone == ROWS_A_JOB;
+    }
+    return result;
 }

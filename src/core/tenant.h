@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tenants: the unit of isolation. Every function runs inside a transaction of the store; changes
- * write their event in it. A worker or the write lane; rows live in the transaction's arena. */
+/* Tenants: the unit of isolation. Every function but the last runs inside a transaction of the
+ * store; changes write their event in it. A worker or the write lane; rows live in the
+ * transaction's arena. */
 #ifndef CORE_TENANT_H
 #define CORE_TENANT_H
 
@@ -33,13 +34,15 @@ int tenant_check_id(struct store_tx *tx, uint64_t id, struct fail *f) MUST_CHECK
 int tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct tenant **out,
                 size_t *count, struct fail *f) MUST_CHECK;
 
-/* Removes every row of the tenant. FAILED_PRECONDITION, reason "default_tenant", for the one that
- * operates the server. The ring (may be NULL) forgets its keys when the change is durable. */
-/* Takes all keys away, so that nobody of the tenant comes in while it is deleted; *out is it. */
-int tenant_close(struct store_tx *tx, struct str name, struct keyring *ring, struct tenant *out,
-                 struct fail *f) MUST_CHECK;
-
+/* At once and as a whole, however much the tenant has: nobody finds it any more, and its name is
+ * free. FAILED_PRECONDITION, reason "default_tenant", for the one that operates the server. The
+ * ring (may be NULL) forgets its keys when the change is durable. */
 int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
                   struct keyring *ring, struct fail *f) MUST_CHECK;
+
+/* Deletes the rows that deleted tenants left, in at most that many jobs between which others write;
+ * without any it writes nothing. At a start, before rows are loaded; then the scheduler's thread.
+ */
+int tenant_sweep(struct store *s, size_t jobs, struct fail *f) MUST_CHECK;
 
 #endif

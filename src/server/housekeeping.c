@@ -7,9 +7,12 @@
 
 #include "base/heap.h"
 #include "core/event.h"
+#include "core/tenant.h"
 
 #define PRUNE_PERIOD_US INT64_C(600000000)
 #define PRUNE_STEP      ((size_t)500)
+#define SWEEP_PERIOD_US INT64_C(5000000)
+#define SWEEP_JOBS      ((size_t)25) /* of one period: others on this thread have their turn */
 
 struct housekeeping {
     struct store *store;
@@ -159,6 +162,13 @@ static int expire_ephemeral(void *arg, struct fail *f)
     return registry_expire_ephemeral(h->registry, clock_wall_us(h->clock) - after_us, &gone, f);
 }
 
+static int sweep_tenants(void *arg, struct fail *f)
+{
+    struct housekeeping *h = arg;
+
+    return tenant_sweep(h->store, SWEEP_JOBS, f);
+}
+
 void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t last_used_us,
                            int64_t seen_us)
 {
@@ -168,4 +178,5 @@ void housekeeping_register(struct housekeeping *h, struct scheduler *s, int64_t 
     scheduler_every(s, "keys.last_used", last_used_us, flush_keys, h);
     scheduler_every(s, "events.prune", PRUNE_PERIOD_US, prune_events, h);
     scheduler_every(s, "tasks.prune", PRUNE_PERIOD_US, prune_tasks, h);
+    scheduler_every(s, "tenants.sweep", SWEEP_PERIOD_US, sweep_tenants, h);
 }

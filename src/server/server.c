@@ -167,7 +167,7 @@ static int open_domain(struct server *s, struct fail *f)
         log_info(s->host.log, "made the tenant \"default\" and its first key",
                  KV_SLICE("credentials",
                           arena_printf(s->arena, "%s/" FIRST_CREDENTIALS_FILE, s->data_dir)));
-    if (sweep_builds(s, f) < 0)
+    if (sweep_builds(s, f) < 0 || tenant_sweep(s->store, SIZE_MAX, f) < 0)
         return -1;
     s->ring = keyring_new(s->host.clock, &s->master);
     return keyring_load(s->ring, s->store, f);

@@ -96,7 +96,7 @@ static int do_delete_tenant(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct beside *b = arg;
 
-    if (store_tenant_delete(tx, b->x->tenant.id, f) < 0)
+    if (store_tenant_close(tx, b->x->tenant.id, f) < 0)
         return -1;
     registry_tenant_deleted(b->registry, tx, b->x->tenant.id);
     return b->fails ? fail_set(f, CODE_ABORTED, "not today") : 0;

@@ -133,6 +133,7 @@ static void deleting_a_tenant_takes_every_row_and_key_with_it(void **state)
     assert_int_equal(fixture_write(x, do_delete_tenant, &w), 0);
     assert_false(keyring_resolve_token(ring, x->arena, w.secret.token, &c));
     assert_int_equal(keyring_count(ring), 0);
+    assert_int_equal(tenant_sweep(x->store, SIZE_MAX, &x->fail), 0);
     assert_int_equal(store_check(x->store, x->arena, &found, &x->fail), 0);
     assert_int_equal(found.count, 0);
     assert_int_equal(found.tenants, 1);

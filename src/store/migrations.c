@@ -197,8 +197,14 @@ static const char second[] =
     "ALTER TABLE sources_without_key RENAME TO sources;"
     "CREATE UNIQUE INDEX sources_name ON sources (tenant, collector, name);";
 
+/* A tenant that is deleted is closed at once, and its rows go in small steps. */
+static const char third[] =
+    "ALTER TABLE tenants ADD COLUMN closed_us {int} NOT NULL DEFAULT 0;"
+    "CREATE INDEX tenants_closed ON tenants (id) WHERE closed_us > 0;";
+
 const struct migration migrations[] = {
     {"first tables", first},
     {"liveness, texts, sources without a foreign key", second},
+    {"tenants that are closed", third},
 };
 const size_t migration_count = COUNTOF(migrations);

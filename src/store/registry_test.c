@@ -113,7 +113,7 @@ static int do_delete_tenant(struct store_tx *tx, void *arg, struct fail *f)
 {
     struct beside *b = arg;
 
-    if (store_tenant_delete(tx, b->call.tenant, f) < 0)
+    if (store_tenant_close(tx, b->call.tenant, f) < 0)
         return -1;
     registry_tenant_deleted(b->registry, tx, b->call.tenant);
     return after(b, 0, f);
@@ -812,13 +812,6 @@ static int do_fill(struct store_tx *tx, void *arg, struct fail *f)
     return 0;
 }
 
-static bool goes_on(void *arg, const struct collector *row)
-{
-    (void)arg;
-    (void)row;
-    return true;
-}
-
 static void many_expire_in_several_jobs(void **state)
 {
     struct beside *b = *state;
@@ -826,39 +819,6 @@ static void many_expire_in_several_jobs(void **state)
     assert_int_equal(fixture_write(b->x, do_fill, b), 0);
     assert_int_equal(expires(b, FIXTURE_START_US + 1), MORE_THAN_A_JOB);
     assert_int_equal(agents_count(realm_of(b)->agents), 0);
-}
-
-static int do_purge(struct store_tx *tx, void *arg, struct fail *f)
-{
-    struct beside *b = arg;
-    size_t gone = 0;
-
-    /* One for the tenant, two for each agent. */
-    assert_int_equal(store_event_purge(tx, b->x->tenant.id, 2, &gone, f), 0);
-    assert_int_equal(gone, 2);
-    assert_int_equal(store_event_purge(tx, b->x->tenant.id + 1, 1000, &gone, f), 0);
-    assert_int_equal(gone, 0);
-    assert_int_equal(store_event_purge(tx, b->x->tenant.id, 100000, &gone, f), 0);
-    assert_int_equal(gone, 2 * MORE_THAN_A_JOB - 1);
-    return 0;
-}
-
-static void a_tenant_is_emptied_in_several_jobs(void **state)
-{
-    struct beside *b = *state;
-    struct collector_filter all = {.limit = 1};
-    struct store_tx *tx;
-    int64_t rows = 0;
-
-    assert_int_equal(fixture_write(b->x, do_fill, b), 0);
-    assert_int_equal(registry_empty(b->registry, b->x->tenant.id, &b->x->fail), 0);
-    assert_int_equal(agents_count(realm_of(b)->agents), 0);
-    tx = fixture_read(b->x);
-    assert_int_equal(
-        store_collector_each(tx, b->x->tenant.id, &all, goes_on, NULL, &rows, &b->x->fail), 0);
-    store_read_close(&tx);
-    assert_int_equal(rows, 0);
-    assert_int_equal(fixture_write(b->x, do_purge, b), 0);
 }
 
 struct hanging {
@@ -967,7 +927,6 @@ int main(void)
         TEST(agents_without_a_row_do_not_keep_others_from_expiring),
         TEST(only_ephemeral_agents_that_are_silent_expire),
         TEST(many_expire_in_several_jobs),
-        TEST(a_tenant_is_emptied_in_several_jobs),
         TEST(what_hangs_on_an_agent_is_dropped_by_whoever_deletes_it),
         TEST(metrics_tell_of_agents_pipelines_and_polls),
     };

@@ -24,6 +24,14 @@
 #define KEY_COLUMNS                                                                                \
     "tenant, id, hash, role, scopes, label, created_us, expires_us, last_used_us, revoked_us"
 
+/* Some rows of a tenant that is closed, by their key within it. */
+#define PURGE(table, key)                                                                          \
+    "DELETE FROM " table " WHERE tenant = $1 AND (" key ") IN (SELECT " key " FROM " table         \
+    " WHERE tenant = $1 LIMIT $2)"
+
+/* Their rows go little by little, so what holds between rows need not hold there. */
+#define CLOSED "(SELECT id FROM tenants WHERE closed_us > 0)"
+
 const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_COUNTER_GET] = "SELECT value FROM counters WHERE name = $1",
     [SQL_COUNTER_PUT] =
@@ -33,23 +41,27 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
 
     [SQL_TENANT_INSERT] =
         "INSERT INTO tenants (id, name, created_us) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-    [SQL_TENANT_GET] = "SELECT id, name, created_us FROM tenants WHERE id = $1",
-    [SQL_TENANT_FIND] = "SELECT id, name, created_us FROM tenants WHERE name = $1",
+    [SQL_TENANT_GET] = "SELECT id, name, created_us FROM tenants WHERE id = $1 AND closed_us = 0",
+    [SQL_TENANT_FIND] =
+        "SELECT id, name, created_us FROM tenants WHERE name = $1 AND closed_us = 0",
     [SQL_TENANT_LIST] =
-        "SELECT id, name, created_us FROM tenants WHERE id > $1"
+        "SELECT id, name, created_us FROM tenants WHERE id > $1 AND closed_us = 0"
         " ORDER BY id LIMIT $2",
-    [SQL_TENANT_DELETE_KEYS] = "DELETE FROM keys WHERE tenant = $1",
-    [SQL_TENANT_DELETE_SOURCES] = "DELETE FROM sources WHERE tenant = $1",
-    [SQL_TENANT_DELETE_SEEN] = "DELETE FROM collector_seen WHERE tenant = $1",
-    [SQL_TENANT_DELETE_COLLECTORS] = "DELETE FROM collectors WHERE tenant = $1",
-    [SQL_TENANT_DELETE_TEXT_REFS] = "DELETE FROM text_refs WHERE tenant = $1",
-    [SQL_TENANT_DELETE_TEXTS] = "DELETE FROM texts WHERE tenant = $1",
-    [SQL_TENANT_DELETE_REVISIONS] = "DELETE FROM pipeline_revisions WHERE tenant = $1",
-    [SQL_TENANT_DELETE_PIPELINES] = "DELETE FROM pipelines WHERE tenant = $1",
-    [SQL_TENANT_DELETE_TASKS] = "DELETE FROM tasks WHERE tenant = $1",
-    [SQL_TENANT_DELETE_EVENTS] = "DELETE FROM events WHERE tenant = $1",
-    [SQL_TENANT_DELETE_SETTINGS] = "DELETE FROM settings WHERE tenant = $1",
-    [SQL_TENANT_DELETE] = "DELETE FROM tenants WHERE id = $1",
+    [SQL_TENANT_CLOSE] =
+        "UPDATE tenants SET name = $1, closed_us = $2 WHERE id = $3 AND closed_us = 0",
+    [SQL_TENANT_CLOSED] = "SELECT id FROM tenants WHERE closed_us > 0 ORDER BY id LIMIT 1",
+    [SQL_TENANT_PURGE_KEYS] = PURGE("keys", "id"),
+    [SQL_TENANT_PURGE_TASKS] = PURGE("tasks", "id"),
+    [SQL_TENANT_PURGE_SOURCES] = PURGE("sources", "collector, id"),
+    [SQL_TENANT_PURGE_SEEN] = PURGE("collector_seen", "id"),
+    [SQL_TENANT_PURGE_COLLECTORS] = PURGE("collectors", "id"),
+    [SQL_TENANT_PURGE_TEXT_REFS] = PURGE("text_refs", "hash"),
+    [SQL_TENANT_PURGE_TEXTS] = PURGE("texts", "hash"),
+    [SQL_TENANT_PURGE_PIPELINES] = PURGE("pipelines", "id"),
+    [SQL_TENANT_PURGE_REVISIONS] = PURGE("pipeline_revisions", "id"),
+    [SQL_TENANT_PURGE_EVENTS] = PURGE("events", "seq"),
+    [SQL_TENANT_PURGE_SETTINGS] = PURGE("settings", "name"),
+    [SQL_TENANT_DELETE] = "DELETE FROM tenants WHERE id = $1 AND closed_us > 0",
 
     [SQL_KEY_INSERT] = "INSERT INTO keys (" KEY_COLUMNS
                        ")"
@@ -65,7 +77,7 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_KEY_EACH] =
         "SELECT k.tenant, k.id, k.hash, k.role, k.scopes, k.label, k.created_us,"
         " k.expires_us, k.last_used_us, k.revoked_us, t.name"
-        " FROM keys k JOIN tenants t ON t.id = k.tenant WHERE k.revoked_us = 0",
+        " FROM keys k JOIN tenants t ON t.id = k.tenant WHERE k.revoked_us = 0 AND t.closed_us = 0",
     [SQL_KEY_DELETE] = "DELETE FROM keys WHERE tenant = $1 AND id >= $2 AND id < $3",
 
     [SQL_COLLECTOR_INSERT] =
@@ -172,9 +184,6 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
     [SQL_EVENT_PRUNE] =
         "DELETE FROM events WHERE seq IN (SELECT seq FROM (SELECT seq, at_us"
         " FROM events ORDER BY seq LIMIT $1) AS oldest WHERE at_us < $2)",
-    [SQL_EVENT_PURGE] =
-        "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE tenant = $1"
-        " ORDER BY seq LIMIT $2)",
 
     [SQL_TASK_INSERT] = "INSERT INTO tasks (" TASK_COLUMNS
                         ")"
@@ -285,15 +294,17 @@ const char *const sql_texts[SQL_STATEMENT_COUNT] = {
         "SELECT tenant, seq FROM events WHERE seq > COALESCE((SELECT value"
         " FROM counters WHERE name = 'event'), 0) LIMIT 10",
     [SQL_CHECK_AGENTS] =
-        "SELECT tenant, id, labels, body FROM collectors WHERE kind = 0 ORDER BY tenant, id",
+        "SELECT tenant, id, labels, body FROM collectors WHERE kind = 0"
+        " AND tenant NOT IN " CLOSED " ORDER BY tenant, id",
     [SQL_CHECK_TEXTS] =
         "SELECT r.tenant, r.hash, r.refs, t.content FROM text_refs r"
         " LEFT JOIN texts t ON t.tenant = r.tenant AND t.hash = r.hash"
+        " WHERE r.tenant NOT IN " CLOSED
         " UNION ALL SELECT t.tenant, t.hash, 0, t.content FROM texts t"
         " LEFT JOIN text_refs r ON r.tenant = t.tenant AND r.hash = t.hash"
-        " WHERE r.refs IS NULL",
+        " WHERE r.refs IS NULL AND t.tenant NOT IN " CLOSED,
     [SQL_TOTALS] =
-        "SELECT (SELECT COUNT(*) FROM tenants), (SELECT COUNT(*) FROM keys),"
+        "SELECT (SELECT COUNT(*) FROM tenants WHERE closed_us = 0), (SELECT COUNT(*) FROM keys),"
         " (SELECT COUNT(*) FROM collectors), (SELECT COUNT(*) FROM sources),"
         " (SELECT COUNT(*) FROM pipelines), (SELECT COUNT(*) FROM events),"
         " (SELECT COUNT(*) FROM tasks), (SELECT COUNT(*) FROM texts)",

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of tenants, settings, keys and events. Inside a transaction. */
+#include <inttypes.h>
+
 #include "store/store_internal.h"
 
 static void read_tenant(struct store_tx *tx, struct sql_cursor *q, struct tenant *out)
@@ -64,19 +66,49 @@ int store_tenant_list(struct store_tx *tx, uint64_t after, size_t limit, struct 
     return 0;
 }
 
-/* Children first: sources refer to collectors. */
-int store_tenant_delete(struct store_tx *tx, uint64_t id, struct fail *f)
+/* The name is free from now on; no other can begin with such a character. */
+int store_tenant_close(struct store_tx *tx, uint64_t id, struct fail *f)
 {
-    const struct sql_value args[] = {ARG_INT(id)};
+    struct str name = arena_printf(tx->arena, "#%" PRIu64, id);
+    const struct sql_value args[] = {ARG_TEXT(name), ARG_INT(store_tx_now(tx)), ARG_INT(id)};
     int64_t changed;
 
-    for (enum sql_id sql = SQL_TENANT_DELETE_KEYS; sql < SQL_TENANT_DELETE; sql++) {
-        if (tx_run(tx, sql, args, COUNTOF(args), NULL, f) < 0)
-            return -1;
-    }
-    if (tx_run(tx, SQL_TENANT_DELETE, args, COUNTOF(args), &changed, f) < 0)
+    if (tx_run(tx, SQL_TENANT_CLOSE, args, COUNTOF(args), &changed, f) < 0)
         return -1;
     return changed ? 0 : fail_set(f, CODE_NOT_FOUND, "there is no such tenant");
+}
+
+int store_tenant_closed(struct store_tx *tx, uint64_t *id, struct fail *f)
+{
+    struct sql_cursor *q;
+
+    if (tx_one(tx, SQL_TENANT_CLOSED, NULL, 0, &q, f) < 0)
+        return -1;
+    *id = (uint64_t)tx_int(tx, q, 0);
+    tx_finish(tx, q);
+    return 0;
+}
+
+/* What refers to others goes before them: sources before collectors, pipelines before revisions. */
+int store_tenant_purge(struct store_tx *tx, uint64_t id, size_t limit, size_t *gone, struct fail *f)
+{
+    const struct sql_value tenant[] = {ARG_INT(id)};
+    int64_t changed;
+
+    *gone = 0;
+    for (enum sql_id sql = SQL_TENANT_PURGE_FIRST; sql < SQL_TENANT_DELETE; sql++) {
+        const struct sql_value args[] = {ARG_INT(id), ARG_INT(limit - *gone)};
+
+        if (tx_run(tx, sql, args, COUNTOF(args), &changed, f) < 0)
+            return -1;
+        *gone += (size_t)changed;
+        if (*gone >= limit)
+            return 0;
+    }
+    if (tx_run(tx, SQL_TENANT_DELETE, tenant, COUNTOF(tenant), &changed, f) < 0)
+        return -1;
+    *gone += (size_t)changed;
+    return 0;
 }
 
 int store_setting_get(struct store_tx *tx, uint64_t tenant, struct str name, struct str *value,
@@ -303,18 +335,6 @@ int store_event_prune(struct store_tx *tx, int64_t before_us, size_t limit, size
     int64_t changed;
 
     if (tx_run(tx, SQL_EVENT_PRUNE, args, COUNTOF(args), &changed, f) < 0)
-        return -1;
-    *gone = (size_t)changed;
-    return 0;
-}
-
-int store_event_purge(struct store_tx *tx, uint64_t tenant, size_t limit, size_t *gone,
-                      struct fail *f)
-{
-    const struct sql_value args[] = {ARG_INT(tenant), ARG_INT(limit)};
-    int64_t changed;
-
-    if (tx_run(tx, SQL_EVENT_PURGE, args, COUNTOF(args), &changed, f) < 0)
         return -1;
     *gone = (size_t)changed;
     return 0;

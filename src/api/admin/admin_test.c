@@ -39,9 +39,6 @@ struct world {
 
     /* The fake core. */
     uint64_t asked_tenant;
-    bool closed;
-    uint64_t emptied_tenant;
-    size_t purges;
     uint64_t forgotten_tenant;
     struct key_new asked_key;
     struct str asked_after;
@@ -128,41 +125,6 @@ int tenant_delete(struct store_tx *tx, const struct caller *by, struct str name,
     (void)name;
     (void)ring;
     return outcome(f);
-}
-
-int tenant_close(struct store_tx *tx, struct str name, struct keyring *ring, struct tenant *out,
-                 struct fail *f)
-{
-    (void)ring;
-    world.closed = true;
-    return tenant_get(tx, name, out, f);
-}
-
-int registry_empty(struct registry *r, uint64_t tenant, struct fail *f)
-{
-    (void)r;
-    (void)f;
-    world.emptied_tenant = world.closed ? tenant : 0; /* keys go first */
-    return 0;
-}
-
-int store_event_purge(struct store_tx *tx, uint64_t tenant, size_t limit, size_t *gone,
-                      struct fail *f)
-{
-    (void)tx;
-    (void)f;
-    world.purges += tenant == 42;
-    *gone = world.purges < 3 ? limit : 1;
-    return 0;
-}
-
-int store_write(struct store *s, struct arena *a,
-                int (*run)(struct store_tx *tx, void *arg, struct fail *f), void *arg,
-                struct fail *f)
-{
-    (void)s;
-    (void)a;
-    return run((struct store_tx *)&world, arg, f);
 }
 
 void registry_tenant_created(struct registry *r, struct store_tx *tx, uint64_t tenant)
@@ -707,8 +669,6 @@ static void tenants_are_made_shown_and_deleted(void **state)
     expect(ask(HTTP_GET, "/admin/v1/tenants/x%2Fy", NULL), 200,
            "{\"name\":\"x/y\",\"id\":42,\"created\":\"2023-11-14T22:13:20.000Z\"}");
     expect(ask(HTTP_DELETE, "/admin/v1/tenants/new", NULL), 204, "");
-    assert_int_equal(world.emptied_tenant, 42);
-    assert_int_equal(world.purges, 3); /* until there is no whole step left */
     assert_int_equal(world.forgotten_tenant, 42);
     IGNORE(fail_reason(&world.core_fail, CODE_NOT_FOUND, "no_such_tenant", "no tenant \"new\""));
     expect(ask(HTTP_DELETE, "/admin/v1/tenants/new", NULL), 404,

@@ -2,8 +2,6 @@
 /* /admin/v1/tenants: for an admin of the tenant "default". */
 #include "api/admin/admin_internal.h"
 
-#define EVENTS_A_STEP ((size_t)2000)
-
 static const char *const no_names[] = {NULL};
 
 static void tenant_put(struct json_writer *w, struct arena *a, const struct tenant *t)
@@ -96,68 +94,17 @@ int tenants_get(struct call *c, struct fail *f)
     return 0;
 }
 
-struct deletion {
-    const struct admin_app *app;
-    const struct caller *by;
-    struct str name;
-    uint64_t tenant;
-    size_t events; /* that went with the last step */
-};
-
-static int close_step(struct store_tx *tx, void *arg, struct fail *f)
-{
-    struct deletion *d = arg;
-    struct tenant t;
-
-    if (tenant_close(tx, d->name, d->app->keyring, &t, f) < 0)
-        return -1;
-    d->tenant = t.id;
-    return 0;
-}
-
-static int events_step(struct store_tx *tx, void *arg, struct fail *f)
-{
-    struct deletion *d = arg;
-
-    return store_event_purge(tx, d->tenant, EVENTS_A_STEP, &d->events, f);
-}
-
-static int last_step(struct store_tx *tx, void *arg, struct fail *f)
-{
-    struct deletion *d = arg;
-
-    if (tenant_delete(tx, d->by, d->name, d->app->keyring, f) < 0)
-        return -1;
-    registry_tenant_deleted(d->app->registry, tx, d->tenant);
-    return 0;
-}
-
-static int step(struct deletion *d, int (*run)(struct store_tx *tx, void *arg, struct fail *f),
-                struct fail *f)
-{
-    struct arena *a = arena_new(4096);
-    int rc = store_write(d->app->store, a, run, d, f);
-
-    arena_free(&a);
-    return rc;
-}
-
-/* Worker. What may be much goes before the tenant, in steps between which others write. When the
- * server stops in the middle the tenant is still there, without keys, and is deleted again. */
 int tenants_delete(struct call *c, struct fail *f)
 {
-    struct deletion d = {
-        .app = admin_app_of(c), .by = c->caller, .name = call_param(c, STR("name"))};
+    const struct admin_app *app = admin_app_of(c);
+    struct str name = call_param(c, STR("name"));
+    struct tenant t;
 
     if (admin_operator(c, f) < 0 || admin_query_names(c, no_names, f) < 0 ||
-        step(&d, close_step, f) < 0 || registry_empty(d.app->registry, d.tenant, f) < 0)
+        tenant_get(c->tx, name, &t, f) < 0 ||
+        tenant_delete(c->tx, c->caller, name, app->keyring, f) < 0)
         return -1;
-    do {
-        if (step(&d, events_step, f) < 0)
-            return -1;
-    } while (d.events == EVENTS_A_STEP);
-    if (step(&d, last_step, f) < 0)
-        return -1;
+    registry_tenant_deleted(app->registry, c->tx, t.id);
     c->status = 204;
     return 0;
 }

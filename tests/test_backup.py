@@ -155,6 +155,24 @@ def test_a_backup_goes_where_nothing_else_is(server, tmp_path):
     assert names(tmp_path / "empty") == ["muster.db"]
 
 
+@pytest.mark.parametrize("made", [False, True], ids=["a-new-one", "one-that-is-there"])
+def test_builds_that_lie_elsewhere_are_not_touched(server, tmp_path, made):
+    """What belongs to no build is removed from a backup: not from where a link leads."""
+    copy, others = tmp_path / "copy", tmp_path / "others"
+    copy.mkdir()
+    others.mkdir()
+    (others / ("0" * 64)).write_text("mine")
+    add(server, "v1.0", "linux/amd64")
+    if made:
+        server.cli("backup", copy, check=OK)
+        shutil.rmtree(copy / "builds")
+    (copy / "builds").symlink_to(others)
+    before = names(copy)
+    done = server.cli("backup", "--force", copy, check=NOT_WRITABLE)
+    assert "builds" in done.stderr
+    assert names(others) == ["0" * 64] and names(copy) == before
+
+
 def test_a_data_directory_is_never_overwritten(server, kept):
     before = names(server.data)
     done = server.cli("backup", "--force", server.data, check=LOCKED)

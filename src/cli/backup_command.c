@@ -67,6 +67,14 @@ static bool is_in_use(const struct copy *c)
     return held;
 }
 
+/* Through a link, what this backup does not need would be removed from somewhere else. */
+static bool leads_elsewhere(const struct copy *c)
+{
+    struct stat st;
+
+    return fstatat(c->fd, BUILDS, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode);
+}
+
 /* Nothing, or what a backup that was broken off left. */
 static bool is_empty(const struct copy *c)
 {
@@ -96,6 +104,9 @@ static enum exit_code may_write(const struct copy *c)
         return cli_fail(cli, EXIT_CODE_NOT_WRITABLE,
                         "%s is the data directory of a server; write the copy somewhere else",
                         c->dir);
+    if (leads_elsewhere(c))
+        return cli_fail(cli, EXIT_CODE_NOT_WRITABLE,
+                        "%s is no directory; the copy needs one of its own", c->builds);
     if (is_there(c, CLI_DATABASE))
         return c->force ? EXIT_CODE_OK
                         : cli_fail(cli, EXIT_CODE_NOT_WRITABLE,

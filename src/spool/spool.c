@@ -15,7 +15,7 @@
 #define RETRY_MS   1000
 #define TRIM_BATCH 16
 
-#define SALVAGE_BYTES ((size_t)64 << 10)
+#define BLOCK_BYTES ((size_t)4096) /* what a disk gives, or does not */
 
 int spool_path(const struct spool *s, const char *name, char out[SPOOL_PATH_MAX], struct fail *f)
 {
@@ -63,13 +63,18 @@ bool spool_salvage(int fd, char *out, size_t len, int64_t at)
 {
     bool whole = true;
 
-    for (size_t done = 0; done < len; done += SALVAGE_BYTES) {
-        size_t n = MIN(len - done, SALVAGE_BYTES);
+    for (size_t done = 0; done < len;) {
+        int64_t from = at + (int64_t)done;
+        ssize_t n = pread(fd, out + done, len - done, from);
 
-        if (spool_pread(fd, out + done, n, at + (int64_t)done) == 0)
+        if (n < 0 && errno == EINTR)
             continue;
-        memset(out + done, 0, n);
-        whole = false;
+        if (n <= 0) {
+            n = (ssize_t)MIN(len - done, BLOCK_BYTES - (size_t)from % BLOCK_BYTES);
+            memset(out + done, 0, (size_t)n);
+            whole = false;
+        }
+        done += (size_t)n;
     }
     return whole;
 }

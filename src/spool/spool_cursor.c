@@ -166,9 +166,10 @@ static const char *read_some(struct spool_cursor *c, struct arena *a, size_t len
     struct segment_record rec = {0};
     size_t at = 0, used = 0;
 
+    /* What stands before a block that cannot be read is read like anything else. */
+    bool whole = spool_salvage(c->fd, bytes, len, c->offset);
+
     *need = 0;
-    if (spool_pread(c->fd, bytes, len, c->offset) < 0)
-        return "the disk does not give it";
     while (at < len) {
         enum segment_verdict v = segment_get(c->salt, str_make(bytes + at, len - at), &rec, &used);
 
@@ -177,7 +178,7 @@ static const char *read_some(struct spool_cursor *c, struct arena *a, size_t len
             return NULL;
         }
         if (v != SEGMENT_WHOLE || rec.r.seq != c->seq)
-            return "it is damaged";
+            return whole ? "it is damaged" : "the disk does not give it";
         records_add(out, a, &rec.r);
         c->seq++;
         c->offset += (int64_t)used;
@@ -223,9 +224,13 @@ static int pass_over(struct spool_cursor *c, int64_t left, const char *why, stru
         pthread_mutex_lock(&s->lock);
 
         size_t at = segment_of(s, c->segment);
+        int64_t end = s->segments[at].bytes;
 
-        c->offset = s->segments[at].bytes;
-        c->seq = at + 1 < s->segment_count ? s->segments[at + 1].first_seq : s->next_seq;
+        /* More may have come since: that is looked through, too. */
+        if (end <= c->offset + left) {
+            c->offset = end;
+            c->seq = at + 1 < s->segment_count ? s->segments[at + 1].first_seq : s->next_seq;
+        }
         pthread_mutex_unlock(&s->lock);
     }
     if (c->seq == from)

@@ -237,6 +237,8 @@ class Scripted:
                 self.end_headers()
                 self.wfile.write(data)
 
+            do_POST = do_GET
+
             def log_message(self, *_):
                 pass
 
@@ -540,6 +542,15 @@ def test_a_torn_end_is_a_note(kept):
     with last.open("ab") as file:
         file.write(b"half a record")
     assert ["torn" in n for n in notes(kept.data)] == [True]
+
+
+def test_what_a_check_tells_does_not_speak_to_the_terminal():
+    lines = ["\x1b]0;ours\x07 is damaged", "fine\x7f"]
+    with Scripted() as other:
+        other.bodies["/admin/v1/check"] = [json.dumps({
+            "clean": False, "findings": lines[:1], "notes": lines[1:]}).encode()]
+        told = run("check", "--server", other.url(), "--key", "x", check=PROBLEMS)
+    assert told.stdout == "?]0;ours? is damaged\nnote: fine?\n"
 
 
 def test_check_of_a_directory_in_use_says_how_to_ask(server):

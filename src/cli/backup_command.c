@@ -5,6 +5,7 @@
  * and a backup over an older one fetches only what is new. */
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/fleet.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -261,7 +262,7 @@ static enum exit_code tell(const struct copy *c)
     buf_printf(&out, "%s: %lld bytes, and the files of %zu builds\n", c->dir, (long long)st.st_size,
                c->found.builds);
 
-    enum exit_code code = cli_print(c->cli, buf_str(&out));
+    enum exit_code code = fleet_print_text(c->cli, buf_str(&out));
 
     if (code != EXIT_CODE_OK || c->found.count == 0)
         return code;

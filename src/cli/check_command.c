@@ -3,6 +3,7 @@
  * that server. */
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/fleet.h"
 #include "cli/output.h"
 
 #include <sys/stat.h>
@@ -34,7 +35,7 @@ static enum exit_code report(struct cli *cli, bool json, const char *what,
             buf_printf(&out, "%.*s\n", STR_ARG(p->text));
         for (const struct json_value *n = notes ? notes->first : NULL; n; n = n->next)
             buf_printf(&out, "note: %.*s\n", STR_ARG(n->text));
-        code = cli_print(cli, buf_str(&out));
+        code = fleet_print_text(cli, buf_str(&out));
     }
     if (code != EXIT_CODE_OK || clean)
         return code;

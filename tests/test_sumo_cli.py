@@ -8,6 +8,7 @@ from unittest.mock import ANY as anything
 import pytest
 
 from harness import Server, run
+from test_backup import Scripted
 from test_cli import table
 
 OK, FAILURE, USAGE = 0, 1, 2
@@ -300,3 +301,22 @@ def test_whoever_asks_too_often_is_told_when_to_come_back(tmp_path):
         done = run("collectors", "list", *where, check=FAILURE)
         assert re.search(r"\(try again in \d+ s\)$", done.stderr.strip()), done.stderr
         run("collectors", "list", "--data", server.data, check=OK)
+
+
+def test_a_collector_that_goes_away_meanwhile_is_left_out():
+    def listed(**members):
+        return [json.dumps(members).encode()]
+    root, page = "/api/v1/collectors", "?limit=1000&offset=0"
+    with Scripted() as other:
+        other.bodies = {
+            root + page: listed(collectors=[{"id": n, "name": f"c{n}"} for n in (1, 2, 3)]),
+            f"{root}/1/sources{page}": listed(sources=[{"id": 11, "name": "in"}]),
+            f"{root}/2/sources{page}": [None],
+            f"{root}/3/sources{page}": listed(sources=[{"id": 31, "name": "in"}])}
+        where = ("--server", other.url(), "--key", "x")
+        rows = table(run("sources", "list", *where, check=OK).stdout)
+        assert [(r["COLLECTOR"], r["ID"]) for r in rows] == [("c1", "11"), ("c3", "31")]
+        told = as_json(run("sources", "list", "--output", "json", *where, check=OK))
+        assert [c["id"] for c in told["collectors"]] == [1, 3]
+        other.bodies[root + page] = [None]
+        run("sources", "list", *where, check=NOT_FOUND)

@@ -108,8 +108,11 @@ enum exit_code managed_open(struct ask *ask, struct managed *collector)
     return managed_collector(ask->cli, ask->client, ask->args.operands[0], collector);
 }
 
-enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, const char *member,
-                            struct json_value *list)
+typedef enum exit_code (*ask_fn)(struct client *c, const char *method, struct str path,
+                                 struct str body, struct json_value **answer);
+
+static enum exit_code load_pages(struct cli *cli, struct client *c, ask_fn ask, struct str path,
+                                 const char *member, struct json_value *list)
 {
     char mark = str_index(path, '?') < 0 ? '?' : '&';
 
@@ -119,7 +122,7 @@ enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, 
         struct fail f;
         struct str at = arena_printf(cli->arena, "%.*s%climit=%d&offset=%zu", STR_ARG(path), mark,
                                      PAGE, offset);
-        enum exit_code code = client_call(c, "GET", at, STR(""), &answer);
+        enum exit_code code = ask(c, "GET", at, STR(""), &answer);
 
         if (code != EXIT_CODE_OK)
             return code;
@@ -136,6 +139,18 @@ enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, 
         if (count < PAGE)
             return EXIT_CODE_OK;
     }
+}
+
+enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, const char *member,
+                            struct json_value *list)
+{
+    return load_pages(cli, c, client_call, path, member, list);
+}
+
+enum exit_code managed_ask_list(struct cli *cli, struct client *c, struct str path,
+                                const char *member, struct json_value *list)
+{
+    return load_pages(cli, c, client_ask, path, member, list);
 }
 
 enum exit_code managed_source(struct cli *cli, struct client *c, const struct managed *collector,

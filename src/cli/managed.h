@@ -33,6 +33,10 @@ enum exit_code managed_source(struct cli *cli, struct client *c, const struct ma
 enum exit_code managed_list(struct cli *cli, struct client *c, struct str path, const char *member,
                             struct json_value *list) MUST_CHECK;
 
+/* Same of what may be gone: like client_ask(). */
+enum exit_code managed_ask_list(struct cli *cli, struct client *c, struct str path,
+                                const char *member, struct json_value *list) MUST_CHECK;
+
 /* {"<kind>": members}. */
 struct str managed_body(struct cli *cli, const char *kind, const struct json_value *members);
 

@@ -56,22 +56,15 @@ static enum exit_code no_source(struct cli *cli, const char *which)
 
 /* ---- list, get ---- */
 
-static enum exit_code load(struct ask *ask, const struct managed *collector,
-                           struct json_value **list)
-{
-    *list = json_new_array(ask->cli->arena);
-    return managed_list(ask->cli, ask->client, sources_path(ask->cli, collector), "sources", *list);
-}
-
 static enum exit_code list_one(struct ask *ask)
 {
     struct cli *cli = ask->cli;
-    struct json_value *list = NULL, *out = json_new_object(cli->arena);
+    struct json_value *list = json_new_array(cli->arena), *out = json_new_object(cli->arena);
     struct managed collector = {0};
     enum exit_code code = managed_open(ask, &collector);
 
     if (code == EXIT_CODE_OK)
-        code = load(ask, &collector, &list);
+        code = managed_list(cli, ask->client, sources_path(cli, &collector), "sources", list);
     if (code != EXIT_CODE_OK)
         return code;
     if (!ask->json) {
@@ -108,23 +101,41 @@ static enum exit_code print_all(const struct ask *ask, struct json_value *collec
     return output_table(cli, columns, COUNTOF(columns), rows);
 }
 
+/* Moves over those that are still there when they are asked for their sources. */
+static enum exit_code load_sources(struct ask *ask, struct json_value *from, struct json_value *to)
+{
+    struct cli *cli = ask->cli;
+    enum exit_code code = EXIT_CODE_OK;
+
+    for (struct json_value *one = from->first, *next; one && code == EXIT_CODE_OK; one = next) {
+        struct managed collector = {
+            .path = arena_printf(cli->arena, MANAGED_ROOT "/%.*s", STR_ARG(managed_id(one)))};
+        struct json_value *sources = json_new_array(cli->arena);
+
+        next = one->next;
+        one->next = NULL;
+        code =
+            managed_ask_list(cli, ask->client, sources_path(cli, &collector), "sources", sources);
+        json_set(one, STR("sources"), sources);
+        if (code == EXIT_CODE_OK)
+            json_append(to, one);
+        else if (code == EXIT_CODE_NOT_FOUND)
+            code = EXIT_CODE_OK;
+    }
+    return code;
+}
+
 static enum exit_code list_all(struct ask *ask)
 {
     struct cli *cli = ask->cli;
-    struct json_value *all = json_new_array(cli->arena);
+    struct json_value *all = json_new_array(cli->arena), *kept = json_new_array(cli->arena);
     enum exit_code code = ask_open(ask);
 
     if (code == EXIT_CODE_OK)
         code = managed_list(cli, ask->client, STR(MANAGED_ROOT), "collectors", all);
-    for (struct json_value *one = all->first; one && code == EXIT_CODE_OK; one = one->next) {
-        struct managed collector = {
-            .path = arena_printf(cli->arena, MANAGED_ROOT "/%.*s", STR_ARG(managed_id(one)))};
-        struct json_value *sources = NULL;
-
-        code = load(ask, &collector, &sources);
-        json_set(one, STR("sources"), sources);
-    }
-    return code == EXIT_CODE_OK ? print_all(ask, all) : code;
+    if (code == EXIT_CODE_OK)
+        code = load_sources(ask, all, kept);
+    return code == EXIT_CODE_OK ? print_all(ask, kept) : code;
 }
 
 static enum exit_code run_list(struct ask *ask)

@@ -522,6 +522,18 @@ def test_data_is_forwarded_with_its_metadata(forwarding):
     assert door.one()["data"] == "hello", "each sink gets all of it"
 
 
+def test_a_long_media_type_holds_nothing_up(tmp_path):
+    """What a client calls its data, and what its source adds to that, fits into a head."""
+    with Target() as target:
+        with Server(tmp_path, "--sink-targets", f"there={target.url()}", "--sink-retry", "10ms",
+                    "--outbound-allow", "127.0.0.1") as server, Sumo(server) as sumo:
+            door = Door(sumo, category="c" * 1000, fields={f"k{i}": "v" * 200 for i in range(5)})
+            door.give(b"first", ["Content-Type: text/plain; x=" + "y" * 64000])
+            door.give(b"second", ["Content-Type: text/plain"])
+            wait_for("both", lambda: target.lines() == ["first", "second"])
+            assert target.taken[0].fields["content-type"].startswith("text/plain; x=yyy")
+
+
 @pytest.mark.parametrize("status", [500, 503, 429, 408])
 def test_a_target_that_fails_gets_it_again_in_order(forwarding, status):
     _, target, door = forwarding

@@ -185,6 +185,14 @@ struct str received_metadata(struct arena *a, const struct http_req *req, struct
     return buf_str(&out);
 }
 
+/* With the rest it must fit into the head of one request, whatever a client calls its data. */
+struct str received_type(const struct http_req *req)
+{
+    if (req->method == HTTP_GET)
+        return STR("text/plain");
+    return str_first(http_req_field(req, STR("content-type")), VALUE_MAX);
+}
+
 struct str received_query(struct arena *a, struct str query)
 {
     struct buf out;

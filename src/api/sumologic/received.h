@@ -17,6 +17,9 @@ uint64_t received_count(const struct boundary *by, struct str type, struct str b
 struct str received_metadata(struct arena *a, const struct http_req *req, struct str defaults,
                              struct str signal);
 
+/* The media type of the data, as far as sinks can send it on. */
+struct str received_type(const struct http_req *req);
+
 /* The message of a GET: its query, decoded, without the parameters that are metadata. */
 struct str received_query(struct arena *a, struct str query);
 

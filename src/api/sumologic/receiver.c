@@ -63,7 +63,7 @@ static struct intake *intake_new(struct call *c, struct str defaults)
     in->call = c;
     in->append.record = (struct spool_record){
         .received_us = sumo_now_us(c),
-        .type = in_query ? STR("text/plain") : http_req_field(req, STR("content-type")),
+        .type = received_type(req),
         .metadata = received_metadata(c->arena, req, defaults, signal_of(c->route)),
         .data = in_query ? received_query(c->arena, req->query) : req->body,
     };

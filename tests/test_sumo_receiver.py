@@ -288,6 +288,32 @@ def test_data_that_comes_in_is_bounded_in_all(tmp_path):
                                                   "1\r\nx\r\n0\r\n\r\n"))
 
 
+def test_what_is_unpacked_is_bounded_in_all(tmp_path):
+    """Data for rules waits for a worker as large as it has become."""
+    with Server(tmp_path, "--receiver-memory", "1MiB") as server, Sumo(server) as sumo:
+        door = Door(sumo, filters=[{"filterType": "Exclude", "name": "n", "regexp": "no"}])
+        packed = gzip.compress(b"yes\n" * 2000000)
+        assert len(packed) * 16 < 400000
+        door.give(packed, ["Content-Encoding: gzip"])
+        sumo.hang_up()
+
+        def begin():
+            wire = server.connect()
+            wire.send(f"POST {door.path} HTTP/1.1\r\nHost: a\r\nContent-Length: 500000\r\n"
+                      "Expect: 100-continue\r\n\r\n".encode())
+            if wire.answer("POST", interim=True).status == 100:
+                return wire
+            wire.close()
+            return None
+
+        # What was answered may still have its room for a moment.
+        slow = wait_for("room", begin)
+        refused(door.send(packed, ["Content-Encoding: gzip"]), 503)
+        slow.send(b"y" * 500000)
+        assert slow.answer("POST").status == 200
+        slow.close()
+
+
 def test_the_url_needs_no_credential_and_shows_in_no_log(sumo, door):
     door.give(b"x")
     assert door.source["token"] not in sumo.server.log()

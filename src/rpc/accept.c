@@ -2,6 +2,7 @@
 /* What may be refused before a handler is asked. Each check fills in fl->fail; none of them writes
  * an answer. */
 #include <assert.h>
+#include <stdlib.h>
 
 #include "base/random.h"
 #include "codec/url.h"
@@ -239,8 +240,13 @@ int accept_body(struct flight *fl, int *status)
     size_t limit = fl->info->route->body_limit;
     struct buf plain;
 
-    buf_init_arena(&plain, fl->call.arena, limit);
-    if (inflate(fl, limit, &plain) < 0)
+    /* On the heap, where it does not leave behind what it outgrows. */
+    buf_init(&plain, limit);
+
+    int rc = inflate(fl, limit, &plain);
+
+    arena_on_free(fl->call.arena, free, plain.data);
+    if (rc < 0)
         return fl->fail.code == CODE_RESOURCE_EXHAUSTED ? too_large(fl, status) : -1;
     req->body = buf_str(&plain);
     fl->gzipped = false;

@@ -223,8 +223,8 @@ SIZE_KEY(receiver_max_body, "receiver.max_body", "16MiB", KIB, 128 * MIB, FIXED,
     "413.")
 SIZE_KEY(receiver_memory, "receiver.memory", "1GiB", MIB, 1024 * GIB, FIXED,
     "The memory that data may take up while it is coming in, of all requests together; senders "
-    "beyond it are answered with 503. Packed data counts as sixteen times its size, and data of "
-    "unknown size as receiver.max_body.")
+    "beyond it are answered with 503. Packed data counts as sixteen times its size, or what it turns "
+    "out to be, and data of unknown size as receiver.max_body.")
 SIZE_KEY(spool_segment_bytes, "spool.segment_bytes", "64MiB", 64 * KIB, 4 * GIB, FIXED,
     "Received data waits for its sinks in files of this size, which are deleted as a whole. At most "
     "a quarter of spool.total_bytes.")

@@ -142,6 +142,8 @@ int sumo_receive(struct call *c, struct fail *f)
             received_count(inlet_boundary(ref), in->append.record.type, in->append.record.data);
         return store(in, f);
     }
+    if (room_take_unpacked(sumo_app(c)->room, c, f) < 0)
+        return -1;
     c->carry = in;
     return call_move(c, LANE_WORKER, filter_and_store);
 }

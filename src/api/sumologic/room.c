@@ -7,7 +7,7 @@
 
 #include "base/heap.h"
 
-#define USUAL_RATIO 16 /* of packed text; what is more is found out while it is unpacked */
+#define USUAL_RATIO 16 /* of packed text; what is more is taken once it is unpacked */
 #define RETRY_MS    1000
 
 struct room {
@@ -66,17 +66,14 @@ static void give_back(void *arg)
     pthread_mutex_unlock(&p->room->lock);
 }
 
-int room_take(struct room *r, const struct call *c, struct fail *f)
+/* `more` for a request that has `own` already. */
+static int take(struct room *r, struct arena *a, int64_t own, int64_t more, struct fail *f)
 {
-    int64_t bytes = room_estimate(&c->x->req, c->route->body_limit);
-
-    if (bytes == 0)
-        return 0;
     pthread_mutex_lock(&r->lock);
 
-    bool fits = r->taken == 0 || bytes <= r->max - r->taken;
+    bool fits = r->taken <= own || more <= r->max - r->taken;
 
-    r->taken += fits ? bytes : 0;
+    r->taken += fits ? more : 0;
     gauge_set(r->gauge, r->taken);
     pthread_mutex_unlock(&r->lock);
     if (!fits) {
@@ -86,9 +83,24 @@ int room_take(struct room *r, const struct call *c, struct fail *f)
         return -1;
     }
 
-    struct part *p = arena_new_type(c->arena, struct part);
+    struct part *p = arena_new_type(a, struct part);
 
-    *p = (struct part){.room = r, .bytes = bytes};
-    arena_on_free(c->arena, give_back, p);
+    *p = (struct part){.room = r, .bytes = more};
+    arena_on_free(a, give_back, p);
     return 0;
+}
+
+int room_take(struct room *r, const struct call *c, struct fail *f)
+{
+    int64_t bytes = room_estimate(&c->x->req, c->route->body_limit);
+
+    return bytes == 0 ? 0 : take(r, c->arena, 0, bytes, f);
+}
+
+int room_take_unpacked(struct room *r, const struct call *c, struct fail *f)
+{
+    int64_t own = room_estimate(&c->x->req, c->route->body_limit);
+    int64_t bytes = (int64_t)c->x->req.body.len;
+
+    return bytes <= own ? 0 : take(r, c->arena, own, bytes - own, f);
 }

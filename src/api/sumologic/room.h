@@ -17,6 +17,9 @@ void room_free(struct room **r);
  * no room now. A body that is alone may be larger than all of it. */
 int room_take(struct room *r, const struct call *c, struct fail *f) MUST_CHECK;
 
+/* For what the body has become beyond that, before it waits anywhere. Fails as room_take() does. */
+int room_take_unpacked(struct room *r, const struct call *c, struct fail *f) MUST_CHECK;
+
 /* How much to expect of a request, where `limit` is the most. Pure. */
 int64_t room_estimate(const struct http_req *req, size_t limit);
 

@@ -33,8 +33,9 @@ static int teardown(void **state)
 }
 
 /* NULL: it was refused. Freeing the arena ends the request. */
-static struct arena *take(struct room *r, int64_t length)
+static struct arena *take_packed(struct room *r, int64_t length, size_t unpacked)
 {
+    static struct http_field packed = {STR_INIT("content-encoding"), STR_INIT("gzip")};
     static const struct route route = {.body_limit = 5000};
     struct arena *a = arena_new(1024);
     struct http_x *x = arena_new_type(a, struct http_x);
@@ -43,15 +44,25 @@ static struct arena *take(struct room *r, int64_t length)
 
     x->req.method = HTTP_POST;
     x->req.content_length = length;
+    x->req.fields = &packed;
+    x->req.field_count = unpacked > 0 ? 1 : 0;
     c->x = x;
     c->arena = a;
     c->route = &route;
-    if (room_take(r, c, &f) == 0)
-        return a;
+    if (room_take(r, c, &f) == 0) {
+        x->req.body.len = unpacked;
+        if (room_take_unpacked(r, c, &f) == 0)
+            return a;
+    }
     assert_int_equal(f.code, CODE_UNAVAILABLE);
     assert_true(f.retry_after_ms > 0);
     arena_free(&a);
     return NULL;
+}
+
+static struct arena *take(struct room *r, int64_t length)
+{
+    return take_packed(r, length, 0);
 }
 
 static void bodies_share_the_room(void **state)
@@ -84,6 +95,29 @@ static void a_body_that_is_alone_always_fits(void **state)
     arena_free(&large);
 }
 
+static void a_body_takes_what_it_has_become(void **state)
+{
+    const struct world *w = *state;
+    struct arena *small = take_packed(w->room, 10, 100), *large;
+
+    assert_non_null(small);
+    assert_null(take_packed(w->room, 10, 841));
+    large = take_packed(w->room, 10, 840);
+    assert_non_null(large);
+    assert_null(take(w->room, 1));
+    arena_free(&small);
+    arena_free(&large);
+
+    /* And all of it when it is alone. */
+    large = take_packed(w->room, 10, 5000);
+    assert_non_null(large);
+    assert_null(take(w->room, 1));
+    arena_free(&large);
+    large = take(w->room, 1000);
+    assert_non_null(large);
+    arena_free(&large);
+}
+
 static void a_request_is_expected_to_be_as_large_as_it_may_become(void **state)
 {
     struct http_field packed = {STR_INIT("content-encoding"), STR_INIT("gzip")};
@@ -111,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bodies_share_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_body_that_is_alone_always_fits, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_body_takes_what_it_has_become, setup, teardown),
         cmocka_unit_test_setup_teardown(a_request_is_expected_to_be_as_large_as_it_may_become,
                                         setup, teardown),
     };

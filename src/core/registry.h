@@ -63,8 +63,9 @@ size_t registry_agents(struct registry *r, const struct store_tx *tx, uint64_t t
 size_t registry_pipelines(struct registry *r, const struct store_tx *tx, uint64_t tenant);
 
 /* What hangs on an agent and is not part of its row (credentials, upgrades, inlets) goes with it:
- * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of one
- * that deletes a tenant, whose rows are gone then. One pair at most; before the first request. */
+ * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of
+ * one that deletes a tenant, whose rows are gone then. One pair at most; before the first request.
+ */
 typedef int (*registry_drop_fn)(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number,
                                 struct fail *f);
 typedef void (*registry_drop_all_fn)(void *arg, struct store_tx *tx, uint64_t tenant);

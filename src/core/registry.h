@@ -64,8 +64,7 @@ size_t registry_pipelines(struct registry *r, const struct store_tx *tx, uint64_
 
 /* What hangs on an agent and is not part of its row (credentials, upgrades, inlets) goes with it:
  * fn is called inside of each transaction that deletes one, whoever does it, and `all` inside of
- * one that deletes a tenant, whose rows are gone then. One pair at most; before the first request.
- */
+ * one that deletes a tenant. One pair at most; before the first request. */
 typedef int (*registry_drop_fn)(void *arg, struct store_tx *tx, uint64_t tenant, int64_t number,
                                 struct fail *f);
 typedef void (*registry_drop_all_fn)(void *arg, struct store_tx *tx, uint64_t tenant);

@@ -107,9 +107,12 @@ static enum stand look(struct spool_cursor *c, int64_t *left)
         }
     }
 
-    /* Numbers may be missing at the end, where files are damaged or gone. */
-    if (stand == STAND_END)
-        c->seq = MAX(c->seq, s->next_seq);
+    /* Numbers may be missing at the end, where files are damaged or gone: nobody needs them. */
+    if (stand == STAND_END && c->seq < s->next_seq) {
+        if (c->mark->seq == c->seq)
+            c->mark->seq = s->next_seq;
+        c->seq = s->next_seq;
+    }
     pthread_mutex_unlock(&s->lock);
     return stand;
 }
@@ -130,9 +133,10 @@ static int enter_segment(struct spool_cursor *c, const char **why, struct fail *
     c->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (c->fd < 0 && errno != ENOENT)
         return datafile_fail(f, errno, "open", path);
-    *why = c->fd < 0 ? "it is gone" : "its header cannot be read";
-    if (c->fd < 0 || spool_pread(c->fd, (char *)bytes, sizeof(bytes), 0) < 0)
+    if (c->fd < 0 || spool_pread(c->fd, (char *)bytes, sizeof(bytes), 0) < 0) {
+        *why = c->fd < 0 ? "it is gone" : "its header cannot be read";
         return 1;
+    }
     c->salt = segment_header_salt(bytes);
     c->entered = true;
     return 0;

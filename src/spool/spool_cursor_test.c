@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a cursor makes of a disk that does not give all of a segment: reads are wrapped by the
- * linker. */
+/* What a cursor asks of the disk, and makes of one that does not give all of a segment: reads are
+ * wrapped by the linker. */
 #include "spool/fixture.h"
 
 #include <errno.h>
@@ -16,11 +16,13 @@ static struct {
     off64_t bad;            /* where a block begins that cannot be read; 0: all can */
     struct fixture *append; /* when the second read has met it: one more comes then */
     unsigned met;
+    size_t asked; /* bytes, of all reads */
 } disk;
 
 /* As disks do: what stands before the bad block is given first. */
 ssize_t __wrap_pread64(int fd, void *out, size_t len, off64_t at)
 {
+    disk.asked += len;
     if (disk.bad == 0 || at >= disk.bad + BLOCK || at + (off64_t)len <= disk.bad)
         return __real_pread64(fd, out, len, at);
     if (at < disk.bad)
@@ -36,6 +38,7 @@ static int setup(void **state)
     disk.bad = 0;
     disk.append = NULL;
     disk.met = 0;
+    disk.asked = 0;
     return fixture_setup(state);
 }
 
@@ -57,6 +60,19 @@ static size_t read_all(struct fixture *x, struct spool_cursor *c, uint64_t first
     for (size_t i = 0; i < count; i++)
         assert_int_equal(r[i].seq, first + i);
     return count;
+}
+
+static void a_segment_is_read_once(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+    struct str data = long_data(x);
+
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(fixture_append(x, data), 0);
+    assert_int_equal(read_all(x, c, 1), 5);
+    assert_in_range(disk.asked, 5 * LONG, 6 * LONG);
+    spool_cursor_close(&c);
 }
 
 static void a_block_that_cannot_be_read_costs_the_record_it_is_in(void **state)
@@ -97,6 +113,7 @@ static void what_comes_while_a_cursor_looks_for_the_next_record_is_not_passed_ov
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_segment_is_read_once, setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(a_block_that_cannot_be_read_costs_the_record_it_is_in,
                                         setup, fixture_teardown),
         cmocka_unit_test_setup_teardown(

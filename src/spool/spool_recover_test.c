@@ -245,6 +245,28 @@ static void a_damaged_header_costs_nothing(void **state)
     spool_cursor_close(&c);
 }
 
+static void numbers_that_are_missing_at_the_end_are_not_waited_for(void **state)
+{
+    struct fixture *x = *state;
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+
+    fixture_append_some(x, 1, 3);
+    fixture_expect(x, c, 1, 3);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+
+    struct str whole = load(x, FIRST);
+
+    ((char *)(uintptr_t)whole.p)[0] ^= 1;
+    save(x, FIRST, whole);
+    fixture_open(x);
+    c = fixture_cursor(x, "sink");
+    assert_nothing_more(x, c);
+    assert_int_equal(spool_cursor_waiting(c), 0);
+    spool_cursor_close(&c);
+}
+
 /* Cursors differ, and the files they would read are gone. */
 static void a_cursor_before_segments_that_are_gone_waits_for_new_data(void **state)
 {
@@ -469,6 +491,7 @@ int main(void)
         FIXTURE_TEST(a_segment_cut_anywhere_keeps_what_stands_before),
         FIXTURE_TEST(a_start_begins_a_new_segment),
         FIXTURE_CLOSED_TEST(a_damaged_header_costs_nothing),
+        FIXTURE_TEST(numbers_that_are_missing_at_the_end_are_not_waited_for),
         FIXTURE_TEST(a_cursor_before_segments_that_are_gone_waits_for_new_data),
         FIXTURE_TEST(damage_that_is_passed_already_costs_nothing),
         FIXTURE_TEST(no_changed_bit_passes_for_data),

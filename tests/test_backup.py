@@ -430,9 +430,11 @@ def segments(server):
 
 
 def flip(file, at):
-    data = bytearray(file.read_bytes())
-    data[at] ^= 1
-    file.write_bytes(data)
+    with file.open("r+b") as data:  # in its place: a server that reads on never sees a short file
+        data.seek(at)
+        byte = data.read(1)[0]
+        data.seek(at)
+        data.write(bytes([byte ^ 1]))
 
 
 def in_the_spool(server):

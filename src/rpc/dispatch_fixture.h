@@ -235,6 +235,13 @@ static void world_close(void)
     pthread_mutex_destroy(&world.lock);
 }
 
+static int teardown(void **state)
+{
+    (void)state;
+    world_close();
+    return 0;
+}
+
 /* What most setups do: a dispatch of these tables. */
 static inline int world_serve(const struct route_table *tables, size_t count)
 {
@@ -246,6 +253,62 @@ static inline int world_serve(const struct route_table *tables, size_t count)
         printf("%s\n", f.message);
         return -1;
     }
+    return 0;
+}
+
+/* --- handlers of plain routes --- */
+
+static inline int say_hello(struct call *c, struct fail *f)
+{
+    struct str name = STR("world");
+
+    (void)f;
+    IGNORE(call_query(c, STR("name"), &name));
+    buf_printf(&c->out, "{\"hello\":\"%.*s\",\"tenant\":\"%.*s\"}", STR_ARG(name),
+               STR_ARG(c->caller->tenant_name));
+    return 0;
+}
+
+static inline int echo(struct call *c, struct fail *f)
+{
+    (void)f;
+    c->content_type = STR("text/plain");
+    buf_put_str(&c->out, c->x->req.body);
+    return 0;
+}
+
+static inline int repeat(struct call *c, struct fail *f)
+{
+    uint64_t n;
+
+    if (str_to_u64(call_param(c, STR("n")), &n) < 0)
+        return fail_set(f, CODE_INVALID_ARGUMENT, "n is a number");
+    for (uint64_t i = 0; i < n; i++)
+        buf_put_byte(&c->out, 'x');
+    return 0;
+}
+
+static inline int fail_by_name(struct call *c, struct fail *f)
+{
+    struct str code = call_param(c, STR("code"));
+
+    buf_put_str(&c->out, STR("left over"));
+    http_resp_add(c->x, STR("x-left"), STR("over"));
+    http_resp_trailer(c->x, STR("x-left"), STR("over"));
+    c->status = 299;
+    for (int i = 1; i < CODE_COUNT; i++)
+        if (str_eq(code, str_of(code_name((enum code)i))))
+            return fail_set(f, (enum code)i, "asked for");
+    return 0;
+}
+
+static inline int write_twice(struct call *c, struct fail *f)
+{
+    (void)f;
+    assert_non_null(c->tx);
+    c->status = 201;
+    http_resp_add(c->x, STR("x-tag"), STR("1"));
+    buf_put_str(&c->out, STR("{\"written\":true}"));
     return 0;
 }
 

@@ -2,49 +2,6 @@
 /* Routes of the worker and of the write lane: their answers, their waits, what may end them. */
 #include "rpc/dispatch_fixture.h"
 
-static int echo(struct call *c, struct fail *f)
-{
-    (void)f;
-    c->content_type = STR("text/plain");
-    buf_put_str(&c->out, c->x->req.body);
-    return 0;
-}
-
-static int say_hello(struct call *c, struct fail *f)
-{
-    struct str name = STR("world");
-
-    (void)f;
-    IGNORE(call_query(c, STR("name"), &name));
-    buf_printf(&c->out, "{\"hello\":\"%.*s\",\"tenant\":\"%.*s\"}", STR_ARG(name),
-               STR_ARG(c->caller->tenant_name));
-    return 0;
-}
-
-static int fail_by_name(struct call *c, struct fail *f)
-{
-    struct str code = call_param(c, STR("code"));
-
-    buf_put_str(&c->out, STR("left over"));
-    http_resp_add(c->x, STR("x-left"), STR("over"));
-    http_resp_trailer(c->x, STR("x-left"), STR("over"));
-    c->status = 299;
-    for (int i = 1; i < CODE_COUNT; i++)
-        if (str_eq(code, str_of(code_name((enum code)i))))
-            return fail_set(f, (enum code)i, "asked for");
-    return 0;
-}
-
-static int write_twice(struct call *c, struct fail *f)
-{
-    (void)f;
-    assert_non_null(c->tx);
-    c->status = 201;
-    http_resp_add(c->x, STR("x-tag"), STR("1"));
-    buf_put_str(&c->out, STR("{\"written\":true}"));
-    return 0;
-}
-
 static const struct route main_routes[] = {
     {.name = "work",
      .path = "/work",
@@ -88,13 +45,6 @@ static int setup(void **state)
 {
     (void)state;
     return world_serve(tables, COUNTOF(tables));
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_close();
-    return 0;
 }
 
 /* --- tests --- */

@@ -94,21 +94,10 @@ static int setup(void **state)
 {
     const struct route_table table = {
         .dialect = &main_dialect, .routes = plain_routes, .count = COUNTOF(plain_routes)};
-    struct fail f = {0};
 
     (void)state;
-    world_open();
     waiting = NULL;
-    if (router_new(&table, 1, &world.router, &f) < 0)
-        return -1;
-    return dispatch_new(&world.host, world.router, &world.dispatch, &f);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    world_close();
-    return 0;
+    return world_serve(&table, 1);
 }
 
 /* --- requests --- */

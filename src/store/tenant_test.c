@@ -57,17 +57,6 @@ static int do_purge(struct store_tx *tx, void *arg, struct fail *f)
     return store_tenant_purge(tx, s->tenant, s->limit, &s->gone, f);
 }
 
-static struct store_findings totals(struct fixture *x)
-{
-    struct store_findings found;
-
-    assert_int_equal(store_check(x->store, x->arena, &found, &x->fail), 0);
-    for (size_t i = 0; i < found.count; i++)
-        print_error("%s\n", found.lines[i]);
-    assert_int_equal(found.count, 0);
-    return found;
-}
-
 static void a_deleted_tenant_is_gone_before_its_rows_are(void **state)
 {
     struct fixture *x = *state;
@@ -86,15 +75,15 @@ static void a_deleted_tenant_is_gone_before_its_rows_are(void **state)
     assert_int_equal(tenant_list(tx, 0, 10, &list, &n, &x->fail), 0);
     assert_int_equal(n, 1);
     store_read_close(&tx);
-    assert_int_equal(totals(x).tenants, 1);
-    assert_int_equal(totals(x).collectors, EACH);
+    assert_int_equal(fixture_totals(x).tenants, 1);
+    assert_int_equal(fixture_totals(x).collectors, EACH);
 
     /* The name is free, as often as somebody likes. */
     assert_int_equal(fixture_write(x, make_and_delete, &second), 0);
     assert_true(second > first);
-    assert_int_equal(totals(x).collectors, 2 * EACH);
+    assert_int_equal(fixture_totals(x).collectors, 2 * EACH);
     assert_int_equal(tenant_sweep(x->store, SIZE_MAX, &x->fail), 0);
-    assert_int_equal(totals(x).collectors, 0);
+    assert_int_equal(fixture_totals(x).collectors, 0);
 }
 
 static void what_is_left_is_sound_after_each_step(void **state)
@@ -108,7 +97,7 @@ static void what_is_left_is_sound_after_each_step(void **state)
     do {
         assert_int_equal(fixture_write(x, do_purge, &s), 0);
         assert_true(s.gone <= s.limit);
-        totals(x);
+        fixture_assert_clean(x);
         steps++;
         if (steps == 4) { /* a start in the middle goes on */
             store_close(&x->store);
@@ -116,7 +105,7 @@ static void what_is_left_is_sound_after_each_step(void **state)
         }
     } while (s.gone == s.limit);
     assert_true(steps > EACH);
-    left = totals(x);
+    left = fixture_totals(x);
     assert_int_equal(left.collectors + left.sources + left.pipelines + left.tasks + left.texts, 0);
     assert_int_equal(left.events, 3); /* of the tenant that operates the server */
 }
@@ -127,10 +116,10 @@ static void nothing_is_swept_of_tenants_that_are_there(void **state)
     struct step s = {.tenant = x->tenant.id, .limit = 1000};
 
     assert_int_equal(tenant_sweep(x->store, SIZE_MAX, &x->fail), 0);
-    assert_int_equal(totals(x).tenants, 1);
+    assert_int_equal(fixture_totals(x).tenants, 1);
     assert_int_equal(fixture_write(x, make_and_delete, &s.tenant), 0);
     assert_int_equal(tenant_sweep(x->store, 0, &x->fail), 0); /* no more jobs than allowed */
-    assert_int_equal(totals(x).collectors, EACH);
+    assert_int_equal(fixture_totals(x).collectors, EACH);
 }
 
 int main(void)

@@ -53,6 +53,56 @@ static void begin_again(struct fixture *x)
     fixture_files(x, "", true);
 }
 
+/* Changes one bit of the first segment. */
+static void flip(struct fixture *x, size_t bit)
+{
+    struct str whole = load(x, FIRST);
+
+    assert_true(bit / 8 < whole.len);
+    ((char *)(uintptr_t)whole.p)[bit / 8] ^= (char)(1 << bit % 8);
+    save(x, FIRST, whole);
+}
+
+/* Overwrites one character of that text in the first segment. */
+static void spoil(struct fixture *x, const char *text, size_t at)
+{
+    struct str whole = load(x, FIRST);
+    char *found = memmem(whole.p, whole.len, text, strlen(text));
+
+    assert_non_null(found);
+    found[at] = 'X';
+    save(x, FIRST, whole);
+}
+
+/* 100 records in many segments; closed again. */
+static void fill_segments(struct fixture *x)
+{
+    x->options.segment_bytes = 4096;
+    fixture_open(x);
+    fixture_append_some(x, 1, 100);
+    spool_close(&x->spool);
+}
+
+/* So many records, of which so many are read and committed; closed again. */
+static void append_and_commit(struct fixture *x, uint64_t count, uint64_t committed)
+{
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+
+    fixture_append_some(x, 1, count);
+    fixture_expect(x, c, 1, committed);
+    assert_int_equal(spool_commit(c, &x->fail), 0);
+    spool_cursor_close(&c);
+    spool_close(&x->spool);
+}
+
+static void expect_from_mark(struct fixture *x, uint64_t from, uint64_t to)
+{
+    struct spool_cursor *c = fixture_cursor(x, "sink");
+
+    fixture_expect(x, c, from, to);
+    spool_cursor_close(&c);
+}
+
 static void a_torn_header_leaves_an_empty_spool(void **state)
 {
     struct fixture *x = *state;
@@ -66,11 +116,7 @@ static void a_torn_header_leaves_an_empty_spool(void **state)
         save(x, FIRST, str_first(whole, len));
         fixture_open(x);
         fixture_append_some(x, 1, 3);
-
-        struct spool_cursor *c = fixture_cursor(x, "sink");
-
-        fixture_expect(x, c, 1, 3);
-        spool_cursor_close(&c);
+        expect_from_mark(x, 1, 3);
         begin_again(x);
     }
 }
@@ -120,12 +166,9 @@ static void damage_among_acknowledged_records_is_told_and_passed_over(void **sta
     fixture_append_some(x, 1, 9);
     spool_close(&x->spool);
 
-    struct str whole = load(x, FIRST);
-    char *found = memmem(whole.p, whole.len, "record 4", 8);
+    size_t before = load(x, FIRST).len;
 
-    assert_non_null(found);
-    found[7] = 'X';
-    save(x, FIRST, whole);
+    spoil(x, "record 4", 7);
     fixture_open(x);
     fixture_append_some(x, 10, 11);
     c = fixture_cursor(x, "sink");
@@ -133,7 +176,7 @@ static void damage_among_acknowledged_records_is_told_and_passed_over(void **sta
     assert_int_equal(fixture_next(x, c, &data), UINT64_MAX);
     fixture_expect(x, c, 5, 11);
     fixture_expect_end(x, c);
-    assert_int_equal(load(x, FIRST).len, whole.len);
+    assert_int_equal(load(x, FIRST).len, before);
     spool_cursor_close(&c);
 }
 
@@ -144,17 +187,8 @@ static void damage_in_an_older_segment_costs_one_record(void **state)
     struct spool_stats stats;
     struct str data = {0};
 
-    x->options.segment_bytes = 4096;
-    fixture_open(x);
-    fixture_append_some(x, 1, 100);
-    spool_close(&x->spool);
-
-    struct str whole = load(x, FIRST);
-    char *found = memmem(whole.p, whole.len, "record 7", 8);
-
-    assert_non_null(found);
-    found[0] = 'X';
-    save(x, FIRST, whole);
+    fill_segments(x);
+    spoil(x, "record 7", 0);
     fixture_open(x);
     spool_stats(x->spool, &stats);
     assert_int_equal(stats.next_seq, 101);
@@ -173,15 +207,8 @@ static void a_segment_that_is_gone_or_headless_is_passed_over(void **state)
     struct str data = {0};
     char path[512];
 
-    x->options.segment_bytes = 4096;
-    fixture_open(x);
-    fixture_append_some(x, 1, 100);
-    spool_close(&x->spool);
-
-    struct str whole = load(x, FIRST);
-
-    ((char *)(uintptr_t)whole.p)[20] ^= 1;
-    save(x, FIRST, whole);
+    fill_segments(x);
+    flip(x, (size_t)20 * 8);
     fixture_open(x);
     c = fixture_cursor(x, "sink");
     assert_int_equal(fixture_next(x, c, &data), UINT64_MAX);
@@ -211,19 +238,10 @@ static void a_damaged_header_costs_nothing(void **state)
     struct spool_cursor *c;
     struct str data = {0};
 
-    x->options.segment_bytes = 4096;
+    fill_segments(x);
+    flip(x, 0);
     fixture_open(x);
-    fixture_append_some(x, 1, 100);
-    spool_close(&x->spool);
-
-    struct str whole = load(x, FIRST);
-
-    ((char *)(uintptr_t)whole.p)[0] ^= 1;
-    save(x, FIRST, whole);
-    fixture_open(x);
-    c = fixture_cursor(x, "sink");
-    fixture_expect(x, c, 1, 100);
-    spool_cursor_close(&c);
+    expect_from_mark(x, 1, 100);
     spool_close(&x->spool);
 
     /* The last one, too, whose numbers nobody knows at a start. */
@@ -232,9 +250,7 @@ static void a_damaged_header_costs_nothing(void **state)
     fixture_open(x);
     fixture_append_some(x, 1, 3);
     spool_close(&x->spool);
-    whole = load(x, FIRST);
-    ((char *)(uintptr_t)whole.p)[0] ^= 1;
-    save(x, FIRST, whole);
+    flip(x, 0);
     fixture_open(x);
     c = fixture_cursor(x, "sink");
     fixture_expect(x, c, 1, 3);
@@ -248,18 +264,10 @@ static void a_damaged_header_costs_nothing(void **state)
 static void numbers_that_are_missing_at_the_end_are_not_waited_for(void **state)
 {
     struct fixture *x = *state;
-    struct spool_cursor *c = fixture_cursor(x, "sink");
+    struct spool_cursor *c;
 
-    fixture_append_some(x, 1, 3);
-    fixture_expect(x, c, 1, 3);
-    assert_int_equal(spool_commit(c, &x->fail), 0);
-    spool_cursor_close(&c);
-    spool_close(&x->spool);
-
-    struct str whole = load(x, FIRST);
-
-    ((char *)(uintptr_t)whole.p)[0] ^= 1;
-    save(x, FIRST, whole);
+    append_and_commit(x, 3, 3);
+    flip(x, 0);
     fixture_open(x);
     c = fixture_cursor(x, "sink");
     assert_nothing_more(x, c);
@@ -293,20 +301,10 @@ static void a_cursor_before_segments_that_are_gone_waits_for_new_data(void **sta
 static void damage_that_is_passed_already_costs_nothing(void **state)
 {
     struct fixture *x = *state;
-    struct spool_cursor *c = fixture_cursor(x, "sink");
+    struct spool_cursor *c;
 
-    fixture_append_some(x, 1, 9);
-    fixture_expect(x, c, 1, 5);
-    assert_int_equal(spool_commit(c, &x->fail), 0);
-    spool_cursor_close(&c);
-    spool_close(&x->spool);
-
-    struct str whole = load(x, FIRST);
-    char *found = memmem(whole.p, whole.len, "record 4", 8);
-
-    assert_non_null(found);
-    found[0] = 'X';
-    save(x, FIRST, whole);
+    append_and_commit(x, 9, 5);
+    spoil(x, "record 4", 0);
     fixture_open(x);
     c = fixture_cursor(x, "sink");
     fixture_expect(x, c, 6, 9);
@@ -370,9 +368,7 @@ static void a_start_begins_a_new_segment(void **state)
     fixture_open(x);
     fixture_append_some(x, 3, 4);
     assert_int_equal(load(x, FIRST).len, before);
-    c = fixture_cursor(x, "sink");
-    fixture_expect(x, c, 1, 4);
-    spool_cursor_close(&c);
+    expect_from_mark(x, 1, 4);
     spool_close(&x->spool);
 
     /* The last of the old one is gone after all: nothing else is. */
@@ -401,11 +397,10 @@ static void no_changed_bit_passes_for_data(void **state)
     struct str whole = load(x, FIRST);
 
     for (size_t bit = 0; bit < whole.len * 8; bit++) {
-        struct str bent = arena_str(x->arena, whole);
         bool salt = bit / 8 >= 16 && bit / 8 < 24;
 
-        ((char *)(uintptr_t)bent.p)[bit / 8] ^= (char)(1 << bit % 8);
-        save(x, FIRST, bent);
+        save(x, FIRST, whole);
+        flip(x, bit);
         fixture_open(x);
 
         struct spool_cursor *c = fixture_cursor(x, "sink");
@@ -426,13 +421,9 @@ static void no_changed_bit_passes_for_data(void **state)
 static void numbers_go_on_after_all_was_deleted(void **state)
 {
     struct fixture *x = *state;
-    struct spool_cursor *c = fixture_cursor(x, "sink");
+    struct spool_cursor *c;
 
-    fixture_append_some(x, 1, 5);
-    fixture_expect(x, c, 1, 5);
-    assert_int_equal(spool_commit(c, &x->fail), 0);
-    spool_cursor_close(&c);
-    spool_close(&x->spool);
+    append_and_commit(x, 5, 5);
     fixture_files(x, ".seg", true);
     fixture_open(x);
     c = fixture_cursor(x, "sink");
@@ -444,13 +435,8 @@ static void numbers_go_on_after_all_was_deleted(void **state)
 static void a_damaged_cursor_begins_again(void **state)
 {
     struct fixture *x = *state;
-    struct spool_cursor *c = fixture_cursor(x, "sink");
 
-    fixture_append_some(x, 1, 5);
-    fixture_expect(x, c, 1, 5);
-    assert_int_equal(spool_commit(c, &x->fail), 0);
-    spool_cursor_close(&c);
-    spool_close(&x->spool);
+    append_and_commit(x, 5, 5);
 
     struct str mark = load(x, "sink.cursor");
     struct str long_one = {arena_alloc(x->arena, 5000), 5000};
@@ -458,9 +444,7 @@ static void a_damaged_cursor_begins_again(void **state)
     for (size_t len = 0; len <= mark.len; len++) {
         save(x, "sink.cursor", len < mark.len ? str_first(mark, len) : long_one);
         fixture_open(x);
-        c = fixture_cursor(x, "sink");
-        fixture_expect(x, c, 1, 5);
-        spool_cursor_close(&c);
+        expect_from_mark(x, 1, 5);
         spool_close(&x->spool);
     }
 }

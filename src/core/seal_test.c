@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "core/seal.h"
+
+#include "base/arena_fixture.h"
 
 #define PLACE STR("source 12.password")
 
 static const struct master_key master = {{1, 2, 3}};
-
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
 
 static void refused(struct arena *a, const struct master_key *m, struct str context,
                     struct str sealed)
@@ -115,5 +96,5 @@ int main(void)
         cmocka_unit_test(what_was_never_sealed_is_refused),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

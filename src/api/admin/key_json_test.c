@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/admin/admin_internal.h"
+
+#include "base/arena_fixture.h"
 
 #define NOW_US INT64_C(1700000000000000) /* 2023-11-14T22:13:20Z */
 #define DAY_US INT64_C(86400000000)
-
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
 
 static int read_key(void **state, const char *body, struct key_request *out, struct fail *f)
 {
@@ -194,5 +175,5 @@ int main(void)
         cmocka_unit_test(a_tenant_needs_a_name),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

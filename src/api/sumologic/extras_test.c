@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/sumologic/extras.h"
 
-static int setup(void **state)
-{
-    *state = arena_new(1024);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
+#include "base/arena_fixture.h"
 
 static void what_is_written_is_read_again(void **state)
 {
@@ -85,9 +66,12 @@ static void text_that_cannot_be_read_says_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(what_others_keep_stays_in_its_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(text_that_cannot_be_read_says_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_again, arena_fixture_setup,
+                                        arena_fixture_teardown),
+        cmocka_unit_test_setup_teardown(what_others_keep_stays_in_its_order, arena_fixture_setup,
+                                        arena_fixture_teardown),
+        cmocka_unit_test_setup_teardown(text_that_cannot_be_read_says_nothing, arena_fixture_setup,
+                                        arena_fixture_teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A source from request to store to answer: replacement, secrets, tags, and what is worked out. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/sumologic/source_doc.h"
+
+#include "codec/json_fixture.h"
 #include "core/seal.h"
 
 #define NOW_US INT64_C(1700000000000000)
@@ -27,30 +22,6 @@
 
 static const struct master_key master = {{7}};
 
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
-
-static struct json_value *parse(struct arena *a, const char *text)
-{
-    struct json_value *v = NULL;
-    struct fail f = {0};
-
-    if (json_parse(a, str_of(text), NULL, &v, &f) < 0)
-        fail_msg("%s: %s", text, f.message);
-    return v;
-}
-
 static bool hosted_of(const char *text)
 {
     return strstr(text, "\"HTTP\"") || strstr(text, "\"Polling\"") || strstr(text, "\"Universal\"");
@@ -62,7 +33,8 @@ static struct source_doc put(struct arena *a, const char *text, const struct sou
     struct source_doc doc = {0};
     struct fail f = {0};
 
-    if (source_doc_take(a, parse(a, text), hosted_of(text), NOW_US, was, &doc, &f) < 0)
+    if (source_doc_take(a, json_fixture_parse(a, str_of(text)), hosted_of(text), NOW_US, was, &doc,
+                        &f) < 0)
         fail_msg("%s: %s", text, f.message);
     return source_doc_seal(a, &master, 7, &doc, was);
 }
@@ -73,7 +45,8 @@ static void refused(struct arena *a, const char *text, const struct source_doc *
     struct source_doc doc = {0};
     struct fail f = {0};
 
-    if (source_doc_take(a, parse(a, text), hosted_of(text), NOW_US, was, &doc, &f) == 0)
+    if (source_doc_take(a, json_fixture_parse(a, str_of(text)), hosted_of(text), NOW_US, was, &doc,
+                        &f) == 0)
         fail_msg("taken: %s", text);
     assert_int_equal(f.code, CODE_INVALID_ARGUMENT);
     assert_string_equal(f.reason, reason);
@@ -456,5 +429,5 @@ int main(void)
         cmocka_unit_test(what_listens_says_where),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every service behind thirdPartyRef: where and as whom it may be read, and what comes back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/sumologic/source_refs.h"
+
+#include "codec/json_fixture.h"
 #include "codec/json_writer.h"
 
 #define KEY    "{\"type\":\"S3BucketAuthentication\",\"awsId\":\"i\",\"awsKey\":\"k\"}"
@@ -27,30 +22,6 @@
     "\"clientSecret\":\"s\"}"
 #define BUCKET  "{\"type\":\"S3BucketPathExpression\",\"bucketName\":\"b\",\"pathExpression\":\"*\"}"
 #define NOWHERE "{\"type\":\"NoPathExpression\"}"
-
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
-
-static struct json_value *parse(struct arena *a, struct str text)
-{
-    struct json_value *v = NULL;
-    struct fail f = {0};
-
-    if (json_parse(a, text, NULL, &v, &f) < 0)
-        fail_msg("%.*s: %s", STR_ARG(text), f.message);
-    return v;
-}
 
 static const char *print(struct arena *a, const struct json_value *v)
 {
@@ -75,7 +46,7 @@ static int take(struct arena *a, enum ref_owner owner, const char *content, stru
                 struct json_value **out, struct fail *f)
 {
     *f = (struct fail){0};
-    return refs_take(a, owner, str_of(content), parse(a, text), NULL, out, f);
+    return refs_take(a, owner, str_of(content), json_fixture_parse(a, text), NULL, out, f);
 }
 
 static const struct sample {
@@ -171,7 +142,7 @@ static void what_a_path_cannot_do_without_is_missed(void **state)
 
         while (needs.len > 0) {
             struct str name = str_cut(&needs, ' ');
-            struct json_value *path = parse(a, str_of(samples[i].path)), *out = NULL;
+            struct json_value *path = json_fixture_parse(a, str_of(samples[i].path)), *out = NULL;
             struct fail f;
 
             assert_non_null(json_remove(path, name));
@@ -208,10 +179,10 @@ static void each_authentication_needs_its_members(void **state)
     struct arena *a = *state;
 
     for (size_t i = 0; i < COUNTOF(rows); i++) {
-        const struct json_value *whole = parse(a, str_of(rows[i].auth));
+        const struct json_value *whole = json_fixture_parse(a, str_of(rows[i].auth));
 
         json_foreach (v, whole) {
-            struct json_value *part = parse(a, str_of(rows[i].auth)), *out = NULL;
+            struct json_value *part = json_fixture_parse(a, str_of(rows[i].auth)), *out = NULL;
             struct fail f;
 
             /* Absent and empty are the same. */
@@ -399,7 +370,7 @@ static void secrets_are_found_and_replaced_in_a_copy(void **state)
 {
     struct arena *a = *state;
     struct str text = ref_text(a, "AwsS3Bucket", BUCKET, KEY);
-    struct json_value *ref = parse(a, text), *mapped;
+    struct json_value *ref = json_fixture_parse(a, text), *mapped;
     struct buf seen;
 
     buf_init_arena(&seen, a, 4096);
@@ -414,8 +385,9 @@ static void a_hidden_secret_keeps_the_one_there_is(void **state)
     struct arena *a = *state;
     const char *hidden =
         "{\"type\":\"S3BucketAuthentication\",\"awsId\":\"j\",\"awsKey\":\"********\"}";
-    struct json_value *stored = parse(a, ref_text(a, "AwsS3Bucket", BUCKET, KEY)), *out = NULL;
-    struct json_value *request = parse(a, ref_text(a, "AwsS3Bucket", BUCKET, hidden));
+    struct json_value *stored = json_fixture_parse(a, ref_text(a, "AwsS3Bucket", BUCKET, KEY)),
+                      *out = NULL;
+    struct json_value *request = json_fixture_parse(a, ref_text(a, "AwsS3Bucket", BUCKET, hidden));
     struct fail f = {0};
 
     assert_int_equal(refs_take(a, REF_POLLING, STR("AwsS3Bucket"), request, stored, &out, &f), 0);
@@ -443,5 +415,5 @@ int main(void)
         cmocka_unit_test(a_hidden_secret_keeps_the_one_there_is),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

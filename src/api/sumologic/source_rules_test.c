@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/sumologic/source_rules.h"
 
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
+#include "codec/json_fixture.h"
 
 static void groups_are_counted_as_java_counts_them(void **state)
 {
@@ -104,11 +85,11 @@ static int take(struct arena *a, const char *rules, bool compiles, struct json_v
     static const struct member items[] = {
         {.name = "filters", .type = MEMBER_OBJECTS, .sub = &source_rule_table}};
     static const struct member_table table = {.name = "source", .items = items, .count = 1};
-    struct json_value *request = NULL, *taken = NULL;
+    struct json_value *request =
+        json_fixture_parse(a, arena_printf(a, "{\"filters\":[%s]}", rules));
+    struct json_value *taken = NULL;
 
     *f = (struct fail){0};
-    if (json_parse(a, arena_printf(a, "{\"filters\":[%s]}", rules), NULL, &request, f) < 0)
-        fail_msg("%s: %s", rules, f->message);
     if (members_take(a, &table, request, NULL, &taken, f) < 0)
         return -1;
     *out = json_find(taken, STR("filters"));
@@ -244,5 +225,5 @@ int main(void)
         cmocka_unit_test(rules_reach_the_receiver_in_their_order),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

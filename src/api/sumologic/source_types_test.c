@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every type of source: the least that is accepted, what is shown of it, what it cannot do without,
  * and which values are refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "api/sumologic/source_doc.h"
+
+#include "codec/json_fixture.h"
 
 #define NOW_US INT64_C(1700000000000000)
 
@@ -115,34 +110,10 @@ static const struct sample {
      "schemaRef config"},
 };
 
-static int setup(void **state)
-{
-    *state = arena_new(4096);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct arena *a = *state;
-
-    arena_free(&a);
-    return 0;
-}
-
-static struct json_value *parse(struct arena *a, struct str text)
-{
-    struct json_value *v = NULL;
-    struct fail f = {0};
-
-    if (json_parse(a, text, NULL, &v, &f) < 0)
-        fail_msg("%.*s: %s", STR_ARG(text), f.message);
-    return v;
-}
-
 static struct json_value *request_of(struct arena *a, const struct sample *s)
 {
-    return parse(a,
-                 arena_printf(a, "{\"sourceType\":\"%s\",\"name\":\"n\",%s}", s->type, s->members));
+    return json_fixture_parse(
+        a, arena_printf(a, "{\"sourceType\":\"%s\",\"name\":\"n\",%s}", s->type, s->members));
 }
 
 static bool is_hosted(const char *type)
@@ -283,7 +254,7 @@ static void a_value_of_another_json_type_is_refused_for_every_member(void **stat
 
                 if (!wrong || (m->flags & MEMBER_SERVER) != 0 || strcmp(m->name, "sourceType") == 0)
                     continue;
-                json_set(request, str_of(m->name), parse(a, str_of(wrong)));
+                json_set(request, str_of(m->name), json_fixture_parse(a, str_of(wrong)));
                 if (take(a, request, &doc, &f) == 0)
                     fail_msg("%s took %s as %s", samples[i].type, wrong, m->name);
                 assert_string_equal(f.reason, "fields_invalid");
@@ -389,7 +360,8 @@ static void values_are_held_to_their_bounds(void **state)
 
             if (strcmp(samples[j].type, values[i].type) != 0)
                 continue;
-            json_set(request, str_of(values[i].member), parse(a, str_of(values[i].value)));
+            json_set(request, str_of(values[i].member),
+                     json_fixture_parse(a, str_of(values[i].value)));
             if (take(a, request, &doc, &f) != (values[i].good ? 0 : -1))
                 fail_msg("%s.%s = %s: %s", values[i].type, values[i].member, values[i].value,
                          values[i].good ? f.message : "taken");
@@ -469,13 +441,13 @@ static void what_is_shown_is_accepted_again(void **state)
         assert_int_equal(take(a, request_of(a, &samples[i]), &doc, &f), 0);
         stored = store(a, &doc, NULL);
         before = source_doc_etag(a, &stored);
-        if (source_doc_take(a, parse(a, show(a, &stored, false)), is_hosted(samples[i].type),
-                            NOW_US, &stored, &again, &f) < 0)
+        if (source_doc_take(a, json_fixture_parse(a, show(a, &stored, false)),
+                            is_hosted(samples[i].type), NOW_US, &stored, &again, &f) < 0)
             fail_msg("%s: %s", samples[i].type, f.message);
         again = store(a, &again, &stored);
         assert_true(str_eq(before, source_doc_etag(a, &again)));
         assert_text(a, show(a, &again, false), samples[i].shown);
-        if (take(a, parse(a, show(a, &stored, true)), &again, &f) < 0)
+        if (take(a, json_fixture_parse(a, show(a, &stored, true)), &again, &f) < 0)
             fail_msg("%s: %s", samples[i].type, f.message);
     }
 }
@@ -492,7 +464,7 @@ static void downloads_have_neither_number_nor_address_nor_state(void **state)
         assert_int_equal(take(a, request_of(a, &samples[i]), &doc, &f), 0);
         stored = store(a, &doc, NULL);
 
-        struct json_value *shown = parse(a, show(a, &stored, true));
+        struct json_value *shown = json_fixture_parse(a, show(a, &stored, true));
 
         for (size_t j = 0; j < COUNTOF(gone); j++)
             assert_null(json_find(shown, str_of(gone[j])));
@@ -527,8 +499,8 @@ static void types_are_told_exactly_and_belong_on_one_kind_of_collector(void **st
         struct source_doc doc = {0};
         struct fail f = {0};
 
-        assert_int_equal(source_doc_take(a, parse(a, str_of(rows[i].request)), rows[i].hosted,
-                                         NOW_US, NULL, &doc, &f),
+        assert_int_equal(source_doc_take(a, json_fixture_parse(a, str_of(rows[i].request)),
+                                         rows[i].hosted, NOW_US, NULL, &doc, &f),
                          -1);
         assert_string_equal(f.reason, "source_type");
         assert_string_equal(f.message, rows[i].message);
@@ -550,5 +522,5 @@ int main(void)
         cmocka_unit_test(types_are_told_exactly_and_belong_on_one_kind_of_collector),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, arena_fixture_setup, arena_fixture_teardown);
 }

@@ -13,6 +13,7 @@ import threading
 import pytest
 
 from harness import Server, run, wait_for
+from listener import Listener
 from sumo.client import Sumo
 from test_sumo_receiver import Door
 from test_sumo_upgrades import add, content
@@ -211,7 +212,7 @@ def test_two_backups_do_not_share_a_directory(server, tmp_path):
     server.cli("backup", tmp_path / "copy", check=OK)
 
 
-class Scripted:
+class Scripted(Listener):
     """In the place of a server: answers each path with the bodies it is given, in their order, the
     last one again and again. None: there is no such thing. A pair: breaks off after these bytes of
     so many."""
@@ -221,9 +222,9 @@ class Scripted:
         self.asked = []
 
     def url(self):
-        return f"http://127.0.0.1:{self.server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
-    def __enter__(self):
+    def handler(self):
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -239,18 +240,7 @@ class Scripted:
 
             do_POST = do_GET
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        return Handler
 
     def backup(self, folder, check, *more):
         return run("backup", folder, "--server", self.url(), "--key", "x", *more, check=check)

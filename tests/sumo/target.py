@@ -2,7 +2,8 @@
 """An HTTP endpoint that data is forwarded to. It keeps what it took, and answers what the test
 tells it to."""
 import http.server
-import threading
+
+from listener import Listener
 
 
 class Taken:
@@ -14,7 +15,7 @@ class Taken:
         self.body = body
 
 
-class Target:
+class Target(Listener):
     """Use as a context. `refusals` are statuses for the next requests; afterwards it takes all."""
 
     def __init__(self, port=0):
@@ -22,12 +23,11 @@ class Target:
         self.taken = []
         self.refused = []
         self.refusals = []
-        self.server = None
 
     def url(self):
         return f"http://127.0.0.1:{self.port}/in"
 
-    def __enter__(self):
+    def handler(self):
         target = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -43,19 +43,7 @@ class Target:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self.server.daemon_threads = True
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01},
-                         daemon=True).start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        return Handler
 
     def lines(self):
         return [line for taken in self.taken for line in taken.body.decode().split("\n")]

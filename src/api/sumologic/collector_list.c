@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists of collectors: agents from memory by their numbers and hosted ones from the store, as one
  * run in the order of ids. Workers. */
+#include "api/sumologic/installable.h"
 #include "api/sumologic/internal.h"
 
 #define CHUNK         1024
@@ -55,9 +56,9 @@ struct listing {
 
 static void put_agent(struct listing *l, const struct agent *agent)
 {
-    struct sumo_collector col = {.id = agent->row.id, .agent = *agent};
+    struct sumo_collector col = {
+        .id = agent->row.id, .name = sumo_installable_name(agent), .agent = *agent};
 
-    col.name = agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id;
     sumo_collector_put(l->w, l->scratch, sumo_app(l->c), &col, l->now_us);
     l->left--;
 }

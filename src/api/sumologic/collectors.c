@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Collectors one by one: reading from memory and the store on workers, changing on the write lane.
  * Lists are in collector_list.c. */
+#include "api/sumologic/installable.h"
 #include "api/sumologic/internal.h"
 #include "core/belongings.h"
 
@@ -14,8 +15,11 @@ static int no_such_collector(struct fail *f)
 
 static void take_agent(const struct agent *agent, struct sumo_collector *out)
 {
-    *out = (struct sumo_collector){.id = agent->row.id, .agent = *agent};
-    out->name = agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id;
+    *out = (struct sumo_collector){
+        .id = agent->row.id,
+        .name = sumo_installable_name(agent),
+        .agent = *agent,
+    };
 }
 
 static void take_hosted(const struct hosted *hosted, struct sumo_collector *out)

@@ -7,7 +7,6 @@
 struct sumo_installable sumo_installable_of(const struct agent *agent)
 {
     struct sumo_installable out = {
-        .name = agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id,
         .host_name = agent->profile.host_name,
         .os_name = agent_word_shown(agent, AGENT_WORD_OS),
         .os_version = agent_word_shown(agent, AGENT_WORD_OS_VERSION),
@@ -20,4 +19,9 @@ struct sumo_installable sumo_installable_of(const struct agent *agent)
         out.host_is_said = true;
     }
     return out;
+}
+
+struct str sumo_installable_name(const struct agent *agent)
+{
+    return agent->row.name.len > 0 ? agent->row.name : agent->row.ext_id;
 }

@@ -8,7 +8,6 @@
 
 /* Texts are those of the agent; p NULL: nobody said so. */
 struct sumo_installable {
-    struct str name;      /* its id where it has no name */
     struct str host_name; /* what a manager wrote, else what the agent says */
     bool host_is_said;    /* it is the agent's word */
     struct str os_name;
@@ -18,5 +17,8 @@ struct sumo_installable {
 };
 
 struct sumo_installable sumo_installable_of(const struct agent *agent);
+
+/* Its id where it has no name. */
+struct str sumo_installable_name(const struct agent *agent);
 
 #endif

@@ -32,11 +32,12 @@ static void is(struct str got, const char *want)
 
 static void an_alloy_has_its_os_and_version(void **state)
 {
-    struct sumo_installable i = sumo_installable_of(
-        AGENT(.local = SAYS(PAIR("collector.os", "linux"), PAIR("collector.version", "v1.5.0"))));
+    const struct agent *agent =
+        AGENT(.local = SAYS(PAIR("collector.os", "linux"), PAIR("collector.version", "v1.5.0")));
+    struct sumo_installable i = sumo_installable_of(agent);
 
     (void)state;
-    is(i.name, "id-1");
+    is(sumo_installable_name(agent), "id-1");
     is(i.os_name, "linux");
     is(i.version, "v1.5.0");
     assert_null(i.os_version.p);
@@ -46,14 +47,15 @@ static void an_alloy_has_its_os_and_version(void **state)
 
 static void an_opentelemetry_collector_is_known_by_the_conventions(void **state)
 {
-    struct sumo_installable i = sumo_installable_of(
+    const struct agent *agent =
         AGENT(.row.name = STR("gateway"),
               .local = SAYS(PAIR("host.arch", "amd64"), PAIR("host.name", "node-7"),
                             PAIR("os.type", "windows"), PAIR("os.version", "10.0"),
-                            PAIR("service.version", "0.155.0"))));
+                            PAIR("service.version", "0.155.0")));
+    struct sumo_installable i = sumo_installable_of(agent);
 
     (void)state;
-    is(i.name, "gateway");
+    is(sumo_installable_name(agent), "gateway");
     is(i.os_name, "windows");
     is(i.os_version, "10.0");
     is(i.os_arch, "amd64");

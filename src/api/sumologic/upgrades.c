@@ -3,6 +3,7 @@
  * ends on the write lane. */
 #include <stdlib.h>
 
+#include "api/sumologic/installable.h"
 #include "api/sumologic/internal.h"
 
 #define LIMIT_USUAL 50
@@ -138,7 +139,7 @@ static void take(struct upgradable *u, struct arena *a, int64_t id)
         u->page.offset--;
         return;
     }
-    col.name = col.agent.row.name.len > 0 ? col.agent.row.name : col.agent.row.ext_id;
+    col.name = sumo_installable_name(&col.agent);
     sumo_collector_put(u->w, a, sumo_app(u->c), &col, u->now_us);
     u->page.limit--;
 }

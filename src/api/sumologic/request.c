@@ -124,12 +124,13 @@ int sumo_body_id(const struct json_value *body, int64_t id, const char *reason, 
     if (!v || v->kind == JSON_KIND_NULL)
         return fail_reason(f, CODE_INVALID_ARGUMENT, "fields_missing",
                            "Missing required field: 'id'");
-    if (v->kind == JSON_KIND_STRING
-            ? sumo_id(v->text, &sent)
-            : v->kind == JSON_KIND_NUMBER && json_num_i64(v->text, &sent) == 0) {
-        if (sent == id)
-            return 0;
-    }
+
+    bool is_number = v->kind == JSON_KIND_STRING
+                         ? sumo_id(v->text, &sent)
+                         : v->kind == JSON_KIND_NUMBER && json_num_i64(v->text, &sent) == 0;
+
+    if (is_number && sent == id)
+        return 0;
     return fail_reason(f, CODE_INVALID_ARGUMENT, reason, "The request body has another ID.");
 }
 

@@ -33,24 +33,26 @@ struct file_answer {
     bool closed;
 };
 
-/* --- the worker's --- */
-
-static ssize_t read_some(int fd, uint8_t *out, size_t want, int64_t at)
+/* The next bytes. With RWF_NOWAIT -1 may mean: not without waiting. */
+static ssize_t read_next(const struct file_answer *a, uint8_t *out, size_t want, int flags)
 {
+    struct iovec part = {out, want};
     ssize_t n;
 
     do {
-        n = pread(fd, out, want, at);
+        n = preadv2(a->fd, &part, 1, a->at, flags);
     } while (n == -1 && errno == EINTR);
     return n;
 }
+
+/* --- the worker's --- */
 
 static void read_piece(struct work *w)
 {
     struct file_answer *a = CONTAINER_OF(w, struct file_answer, work);
     size_t want = (size_t)MIN(a->left, (int64_t)PIECE_BYTES);
 
-    a->piece_len = read_some(a->fd, a->piece, want, a->at);
+    a->piece_len = read_next(a, a->piece, want, 0);
     loop_post(a->x->loop, &a->task); /* the last word: the answer may be gone now */
 }
 
@@ -103,18 +105,6 @@ static ptrdiff_t take_from_piece(struct file_answer *a, uint8_t *out, size_t cap
     return advance(a, n);
 }
 
-/* -1: not without waiting. */
-static ssize_t read_cached(const struct file_answer *a, uint8_t *out, size_t want)
-{
-    struct iovec part = {out, want};
-    ssize_t n;
-
-    do {
-        n = preadv2(a->fd, &part, 1, a->at, RWF_NOWAIT);
-    } while (n == -1 && errno == EINTR);
-    return n;
-}
-
 static ptrdiff_t answer_read(struct http_source *s, uint8_t *out, size_t cap)
 {
     struct file_answer *a = CONTAINER_OF(s, struct file_answer, source);
@@ -126,7 +116,7 @@ static ptrdiff_t answer_read(struct http_source *s, uint8_t *out, size_t cap)
         return HTTP_AGAIN;
     if (a->piece)
         return take_from_piece(a, out, cap);
-    n = read_cached(a, out, (size_t)MIN((int64_t)cap, a->left));
+    n = read_next(a, out, (size_t)MIN((int64_t)cap, a->left), RWF_NOWAIT);
     if (n > 0)
         return advance(a, (size_t)n);
     a->piece = heap_alloc(PIECE_BYTES);

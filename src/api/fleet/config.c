@@ -82,12 +82,14 @@ static void report_make(struct call *c, const struct collector_v1_get_config_req
     struct fail full = {0};
 
     *r = (struct agent_report){
-        .id = in->id, .local_max = settings->local_max, .agents_max = settings->collectors_max};
-    /* It may be registered or deleted before this comes to the lane. */
-    r->local = *local;
-    r->has_local = true;
-    r->local_if_new = true;
-    r->returns = !known || !agent.registered || agent.inactive_us != 0;
+        .id = in->id,
+        .local = *local,
+        .has_local = true,
+        .local_if_new = true, /* it may be registered or deleted before this comes to the lane */
+        .local_max = settings->local_max,
+        .agents_max = settings->collectors_max,
+        .returns = !known || !agent.registered || agent.inactive_us != 0,
+    };
     if (status_read(in->remote_config_status, &r->status)) {
         r->status_error = error_text(in->remote_config_status->error_message);
         r->status_error_ref = text_ref_of(r->status_error);

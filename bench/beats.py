@@ -11,7 +11,6 @@ import time
 
 from fleet import Step
 from procs import Trouble
-from receiver import call
 from report import Target, table
 from rpc import ninja
 
@@ -107,15 +106,11 @@ def until(steps, metrics, muster):
 
 def simulate(bench, plan, muster, metrics):
     """The steps by name."""
-    token = call(muster, "POST", "/api/v1/tokens",
-                 {"name": "bench", "status": "Active", "description": "",
-                  "type": "CollectorRegistration"})["encodedTokenAndUrl"]
+    token = muster.call("POST", "/api/v1/tokens",
+                        {"name": "bench", "status": "Active", "description": "",
+                         "type": "CollectorRegistration"})["encodedTokenAndUrl"]
     manager = muster.credentials()["token"]
-    connection = http.client.HTTPConnection("127.0.0.1", muster.port, timeout=10)
-    connection.request("POST", "/admin/v1/keys", json.dumps({"label": "fleet", "role": "agent"}),
-                       {"Authorization": f"Bearer {manager}", "Content-Type": "application/json"})
-    agents = json.loads(connection.getresponse().read())["token"]
-    connection.close()
+    agents = muster.agents_token()
     command = [pathlib.Path(bench.options.bin).resolve().parent / "bench/fleetsim", "--port",
                muster.port, "--pid", muster.pid, "--token", agents, "--manager", manager,
                "--installer", token, "--agents", plan.agents, "--interval", plan.poll,

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures the fleet: virtual Alloys by fleetsim against one server, and nginx's static answer of the
 same size to the same requests. Called by bench.py, which owns the options and the report."""
-import http.client
 import json
 import os
 import pathlib
@@ -78,12 +77,7 @@ class Fleet:
         muster = self.bench.muster(name, cores, flags)
         muster.start()
         manager = muster.credentials()["token"]
-        connection = http.client.HTTPConnection("127.0.0.1", muster.port, timeout=10)
-        connection.request("POST", "/admin/v1/keys", json.dumps({"label": "fleet", "role": "agent"}),
-                           {"Authorization": f"Bearer {manager}", "Content-Type": "application/json"})
-        token = json.loads(connection.getresponse().read())["token"]
-        connection.close()
-        return muster, (muster.port, muster.pid, token, manager)
+        return muster, (muster.port, muster.pid, muster.agents_token(), manager)
 
     def again(self, muster, where):
         """Starts it anew over the same data; the seconds it took, and where it is now."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers under measurement, started on free loopback ports with their own scratch folder,
 and what the kernel says about a process: CPU time, memory. One owner: bench.py's main thread."""
+import base64
 import http.client
 import json
 import pathlib
@@ -107,15 +108,32 @@ class Muster:
     def credentials(self):
         return json.loads((self.data / "first-credentials.json").read_text())
 
-    def get(self, path, token=None):
+    def exchange(self, method, path, body, headers):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", path,
-                               headers={"Authorization": f"Bearer {token}"} if token else {})
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             return answer.status, answer.read(), dict(answer.getheaders())
         finally:
             connection.close()
+
+    def get(self, path, token=None):
+        return self.exchange("GET", path, None,
+                             {"Authorization": f"Bearer {token}"} if token else {})
+
+    def call(self, method, path, document):
+        """A management request as the first key; the answer's document."""
+        key = self.credentials()
+        user = base64.b64encode(f"{key['id']}:{key['secret']}".encode()).decode()
+        status, text, _ = self.exchange(method, path, json.dumps(document), {
+            "Authorization": f"Basic {user}", "Content-Type": "application/json"})
+        if status >= 300:
+            raise Trouble(f"{method} {path} answered {status}: {text!r}")
+        return json.loads(text)
+
+    def agents_token(self):
+        """The token of a new key for agents."""
+        return self.call("POST", "/admin/v1/keys", {"label": "fleet", "role": "agent"})["token"]
 
     def url(self, path):
         return f"http://127.0.0.1:{self.port}{path}"

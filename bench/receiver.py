@@ -2,9 +2,6 @@
 """Measures the receiver: messages of 1 KiB that are answered once they are on disk, and their bytes
 a second beside what dd gets from the same disk with as many bytes a sync. Called by bench.py, which
 owns the options and the report."""
-import base64
-import http.client
-import json
 import re
 import subprocess
 
@@ -28,29 +25,12 @@ SINKS = {
 }
 
 
-def call(muster, method, path, document):
-    """A management request as the first key; the answer's document."""
-    key = muster.credentials()
-    user = base64.b64encode(f"{key['id']}:{key['secret']}".encode()).decode()
-    connection = http.client.HTTPConnection("127.0.0.1", muster.port, timeout=10)
-    try:
-        connection.request(method, path, json.dumps(document), {
-            "Authorization": f"Basic {user}", "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-    finally:
-        connection.close()
-    if answer.status >= 300:
-        raise Trouble(f"{method} {path} answered {answer.status}: {text!r}")
-    return json.loads(text)
-
-
 def door(muster):
     """The URL of a new source."""
-    collector = call(muster, "POST", "/api/v1/collectors",
-                     {"collector": {"collectorType": "Hosted", "name": "bench"}})
-    source = call(muster, "POST", f"/api/v1/collectors/{collector['collector']['id']}/sources",
-                  {"source": {"sourceType": "HTTP", "name": "bench", "messagePerRequest": False}})
+    collector = muster.call("POST", "/api/v1/collectors",
+                            {"collector": {"collectorType": "Hosted", "name": "bench"}})
+    source = muster.call("POST", f"/api/v1/collectors/{collector['collector']['id']}/sources", {
+        "source": {"sourceType": "HTTP", "name": "bench", "messagePerRequest": False}})
     return source["source"]["url"]
 
 

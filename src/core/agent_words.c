@@ -14,18 +14,9 @@ static const char *const names[][NAMES_MAX] = {
 };
 _Static_assert(COUNTOF(names) == AGENT_WORD_COUNT, "name every word");
 
-static struct str value_in(const struct attributes *attributes, struct str key)
-{
-    for (size_t i = 0; i < attributes->count; i++) {
-        if (str_eq(attributes->items[i].key, key))
-            return attributes->items[i].value;
-    }
-    return (struct str){NULL, 0};
-}
-
 static struct str said(const struct agent *agent, struct str key)
 {
-    return value_in(&agent->local, key);
+    return labels_value(agent->local.items, agent->local.count, key);
 }
 
 /* The effective one: see agent.h. */
@@ -34,7 +25,7 @@ static struct str shown(const struct agent *agent, struct str key)
     struct str value = {NULL, 0};
 
     if (!str_starts_with(key, STR(AGENT_RESERVED_PREFIX)))
-        value = value_in(&agent->remote, key);
+        value = labels_value(agent->remote.items, agent->remote.count, key);
     return value.p ? value : said(agent, key);
 }
 

@@ -73,6 +73,9 @@ int collector_replace(struct store_tx *tx, const struct caller *by, struct colle
 /* The value of a label; false when absent. */
 bool labels_find(struct str labels, struct str key, struct str *value);
 
+/* Same, among ones in memory that are sorted by key; p NULL when absent. */
+struct str labels_value(const struct label *sorted, size_t count, struct str key);
+
 /* Labels travel as one run of bytes, sorted by key. -1: a bound is exceeded or a key comes twice.
  */
 int labels_encode(struct arena *a, const struct label *labels, size_t count, struct str *out,

@@ -94,6 +94,24 @@ bool labels_find(struct str labels, struct str key, struct str *value)
     return false;
 }
 
+struct str labels_value(const struct label *sorted, size_t count, struct str key)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = str_cmp(sorted[middle].key, key);
+
+        if (order == 0)
+            return sorted[middle].value;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (struct str){NULL, 0};
+}
+
 int labels_decode(struct arena *a, struct str labels, struct label **out, size_t *count)
 {
     struct str rest = labels;

@@ -9,6 +9,7 @@
 #include "base/id.h"
 #include "codec/regex.h"
 #include "codec/utf8.h"
+#include "core/collector.h"
 
 #define CHAR_BYTES_MAX 4
 
@@ -376,29 +377,11 @@ bool matcher_holds(const struct matcher *m, struct str value)
     return false;
 }
 
-static struct str value_of(const struct label *attributes, size_t count, struct str key)
-{
-    size_t low = 0, high = count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = str_cmp(attributes[middle].key, key);
-
-        if (order == 0)
-            return attributes[middle].value;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return (struct str){0};
-}
-
 const struct matcher *matchers_refusing(const struct matcher *m, size_t count,
                                         const struct label *attributes, size_t attribute_count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!matcher_holds(&m[i], value_of(attributes, attribute_count, m[i].name)))
+        if (!matcher_holds(&m[i], labels_value(attributes, attribute_count, m[i].name)))
             return &m[i];
     }
     return NULL;

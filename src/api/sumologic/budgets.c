@@ -18,11 +18,7 @@ static struct str budget_of(struct sumo_collector *col)
 {
     const struct attributes *fields = fields_of(col);
 
-    for (size_t i = 0; i < fields->count; i++) {
-        if (str_eq(fields->items[i].key, FIELD))
-            return fields->items[i].value;
-    }
-    return (struct str){NULL, 0};
+    return labels_value(fields->items, fields->count, FIELD);
 }
 
 static int not_assigned(struct fail *f)

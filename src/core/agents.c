@@ -40,7 +40,9 @@ struct agents *agents_new(void)
     return a;
 }
 
-static void free_shard(struct agents *a, struct shard *s)
+/* Records go to the free list and stay where they are: whoever has a slot's number may still look
+ * whether there is somebody. */
+static void clear_records(struct agents *a, struct shard *s)
 {
     for (uint32_t i = 0; i < s->end; i++) {
         struct record *r = shard_record(s, i);
@@ -49,7 +51,14 @@ static void free_shard(struct agents *a, struct shard *s)
             continue;
         agents_forget_choice(a, r);
         free(r->body);
+        *r = (struct record){.stamp = a->change, .id = s->free_record};
+        s->free_record = i;
     }
+}
+
+static void free_shard(struct agents *a, struct shard *s)
+{
+    clear_records(a, s);
     free(s->dirty);
     hash_index_done(&s->ids);
     chunks_done(&s->records);
@@ -450,21 +459,10 @@ void agents_remove(struct agents *a, struct str id)
     pthread_mutex_unlock(&a->writer);
 }
 
-/* Records go to the free list and stay where they are: whoever has a slot's number may still look
- * whether there is somebody. */
 static void clear_shard(struct agents *a, struct shard *s)
 {
     pthread_mutex_lock(&s->lock);
-    for (uint32_t i = 0; i < s->end; i++) {
-        struct record *r = shard_record(s, i);
-
-        if (!r->body)
-            continue;
-        agents_forget_choice(a, r);
-        free(r->body);
-        *r = (struct record){.stamp = a->change, .id = s->free_record};
-        s->free_record = i;
-    }
+    clear_records(a, s);
     hash_index_done(&s->ids);
     hash_index_init(&s->ids);
     if (s->end > 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/id.h"
 #include "codec/md5.h"
 #include "codec/sha256.h"
 #include "codec/utf8.h"
@@ -149,14 +150,12 @@ static bool passes(const struct rules *r, struct str message)
     return included;
 }
 
-static void put_hex(struct buf *out, const uint8_t *bytes, size_t len)
+static void put_hex(struct buf *out, const uint8_t *digest, size_t len)
 {
-    static const char digits[] = "0123456789abcdef";
+    char hex[2 * SHA256_LEN];
 
-    for (size_t i = 0; i < len; i++) {
-        buf_put_byte(out, (uint8_t)digits[bytes[i] >> 4]);
-        buf_put_byte(out, (uint8_t)digits[bytes[i] & 15]);
-    }
+    hex_print(digest, len, hex);
+    buf_put(out, hex, 2 * len);
 }
 
 static void put_hidden(const struct rules *r, const struct rule *rule, struct str secret,

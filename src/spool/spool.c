@@ -14,6 +14,7 @@
 
 #define RETRY_MS   1000
 #define TRIM_BATCH 16
+#define NUMBER_LEN 20 /* in the name of a segment */
 
 #define BLOCK_BYTES ((size_t)4096) /* what a disk gives, or does not */
 
@@ -29,6 +30,25 @@ int spool_path(const struct spool *s, const char *name, char out[SPOOL_PATH_MAX]
 void spool_segment_name(uint64_t first_seq, char out[32])
 {
     snprintf(out, 32, "%020llu.seg", (unsigned long long)first_seq);
+}
+
+bool spool_segment_parse(struct str name, uint64_t *first_seq)
+{
+    return name.len == NUMBER_LEN + strlen(".seg") && str_ends_with(name, STR(".seg")) &&
+           str_to_u64(str_first(name, NUMBER_LEN), first_seq) == 0;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+    uint64_t x = ((const struct spool_segment *)a)->first_seq;
+    uint64_t y = ((const struct spool_segment *)b)->first_seq;
+
+    return x < y ? -1 : x > y;
+}
+
+void spool_sort_segments(struct spool_segment *segments, size_t count)
+{
+    qsort(segments, count, sizeof(*segments), by_seq);
 }
 
 void spool_add_segment(struct spool *s, struct spool_segment segment)

@@ -17,9 +17,7 @@
 #include "core/datafile.h"
 #include "spool/spool_internal.h"
 
-#define WINDOW_BYTES   ((size_t)1 << 20)
-#define MARK_BYTES_MAX 256
-#define STEM_LEN       20
+#define WINDOW_BYTES ((size_t)1 << 20)
 
 struct mark {
     const char *name;
@@ -83,7 +81,7 @@ static void look_at_mark(struct look *l, const char *file)
     struct fail f = {0};
     uint64_t seq = 0;
 
-    if (datafile_read(a, l->dir, file, MARK_BYTES_MAX, &text, &f) < 0) {
+    if (datafile_read(a, l->dir, file, SPOOL_MARK_BYTES_MAX, &text, &f) < 0) {
         if (f.code != CODE_NOT_FOUND)
             audit_find(l->audit, "spool/%s: %s", file, f.message);
     } else if (!spool_mark_parse(text, &seq)) {
@@ -102,17 +100,8 @@ static void look_at_entry(struct look *l, const char *file)
 
     if (str_ends_with(name, STR(".cursor")))
         look_at_mark(l, file);
-    else if (!l->live && name.len == STEM_LEN + strlen(".seg") &&
-             str_ends_with(name, STR(".seg")) && str_to_u64(str_first(name, STEM_LEN), &first) == 0)
+    else if (!l->live && spool_segment_parse(name, &first))
         add_segment(l, (struct spool_segment){.first_seq = first});
-}
-
-static int by_seq(const void *a, const void *b)
-{
-    uint64_t x = ((const struct spool_segment *)a)->first_seq;
-    uint64_t y = ((const struct spool_segment *)b)->first_seq;
-
-    return x < y ? -1 : x > y;
 }
 
 static int look_around(struct look *l, struct fail *f)
@@ -127,7 +116,7 @@ static int look_around(struct look *l, struct fail *f)
         look_at_entry(l, e->d_name);
     closedir(d);
     if (l->count > 0)
-        qsort(l->segments, l->count, sizeof(*l->segments), by_seq);
+        spool_sort_segments(l->segments, l->count);
     return 0;
 }
 

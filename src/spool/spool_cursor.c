@@ -16,30 +16,28 @@
 
 /* --- the file --- */
 
+#define MARK_LINE_MAX 96
+
 static const char mark_word[] = "muster-cursor";
 
-static struct str mark_body(uint64_t seq, char *out, size_t cap)
+static struct str mark_line(uint64_t seq, char out[MARK_LINE_MAX])
 {
-    int n = snprintf(out, cap, "%s %llu", mark_word, (unsigned long long)seq);
+    int head = snprintf(out, MARK_LINE_MAX, "%s %llu", mark_word, (unsigned long long)seq);
+    int tail = snprintf(out + head, MARK_LINE_MAX - (size_t)head, " %08x\n",
+                        crc32c(0, str_make(out, (size_t)head)));
 
-    return str_make(out, (size_t)n);
+    return str_make(out, (size_t)(head + tail));
 }
 
 bool spool_mark_parse(struct str text, uint64_t *seq)
 {
-    char body[64];
-    char line[96];
+    char line[MARK_LINE_MAX];
     struct str rest = text;
     struct str word = str_cut(&rest, ' ');
     uint64_t value;
 
-    if (!str_eq(word, str_of(mark_word)) || str_to_u64(str_cut(&rest, ' '), &value) < 0)
-        return false;
-
-    struct str head = mark_body(value, body, sizeof(body));
-    int n = snprintf(line, sizeof(line), "%.*s %08x\n", STR_ARG(head), crc32c(0, head));
-
-    if (!str_eq(text, str_make(line, (size_t)n)))
+    if (!str_eq(word, str_of(mark_word)) || str_to_u64(str_cut(&rest, ' '), &value) < 0 ||
+        !str_eq(text, mark_line(value, line)))
         return false;
     *seq = value;
     return true;
@@ -47,14 +45,11 @@ bool spool_mark_parse(struct str text, uint64_t *seq)
 
 static int mark_write(struct spool *s, const char *name, uint64_t seq, struct fail *f)
 {
-    char body[64];
-    char line[96];
+    char line[MARK_LINE_MAX];
     char file[SPOOL_NAME_MAX + 16];
-    struct str head = mark_body(seq, body, sizeof(body));
-    int n = snprintf(line, sizeof(line), "%.*s %08x\n", STR_ARG(head), crc32c(0, head));
 
     snprintf(file, sizeof(file), "%s.cursor", name);
-    return datafile_write(s->dir, file, str_make(line, (size_t)n), f);
+    return datafile_write(s->dir, file, mark_line(seq, line), f);
 }
 
 /* --- where the data is --- */

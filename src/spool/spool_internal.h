@@ -99,6 +99,12 @@ int spool_path(const struct spool *s, const char *name, char out[SPOOL_PATH_MAX]
 /* "00000000000000000001.seg" */
 void spool_segment_name(uint64_t first_seq, char out[32]);
 
+/* False: no segment has such a name. */
+bool spool_segment_parse(struct str name, uint64_t *first_seq);
+
+/* Oldest first; at least one. */
+void spool_sort_segments(struct spool_segment *segments, size_t count);
+
 /* With the lock held. */
 void spool_add_segment(struct spool *s, struct spool_segment segment);
 
@@ -133,6 +139,8 @@ void spool_look_behind(const struct segment_header *h, struct str rest, struct s
 void *spool_writer_main(void *spool);
 
 /* --- spool_cursor.c --- */
+
+#define SPOOL_MARK_BYTES_MAX 256 /* of a file that may be damaged */
 
 /* False: bytes that we did not write. */
 bool spool_mark_parse(struct str text, uint64_t *seq);

@@ -16,8 +16,6 @@
 #include "core/datafile.h"
 #include "spool/spool_internal.h"
 
-#define MARK_BYTES_MAX 256
-
 static bool name_ends_in(struct str name, struct str suffix, struct str *stem)
 {
     if (!str_ends_with(name, suffix) || name.len == suffix.len)
@@ -26,21 +24,13 @@ static bool name_ends_in(struct str name, struct str suffix, struct str *stem)
     return true;
 }
 
-static void take_segment(struct spool *s, struct str stem)
-{
-    uint64_t first;
-
-    if (stem.len == 20 && str_to_u64(stem, &first) == 0 && first > 0)
-        spool_add_segment(s, (struct spool_segment){.first_seq = first});
-}
-
 static int take_mark(struct spool *s, const char *file, struct str stem, struct fail *f)
 {
     struct arena *a = arena_new(1024);
     struct str text = {0};
 
     if (stem.len > SPOOL_NAME_MAX ||
-        (datafile_read(a, s->dir, file, MARK_BYTES_MAX, &text, f) < 0 &&
+        (datafile_read(a, s->dir, file, SPOOL_MARK_BYTES_MAX, &text, f) < 0 &&
          f->code != CODE_OUT_OF_RANGE)) {
         arena_free(&a);
         return stem.len > SPOOL_NAME_MAX ? 0 : -1;
@@ -69,22 +59,15 @@ static int look_around(struct spool *s, struct fail *f)
     while (result == 0 && (e = readdir(d))) {
         struct str name = str_of(e->d_name);
         struct str stem;
+        uint64_t first = 0;
 
-        if (name_ends_in(name, STR(".seg"), &stem))
-            take_segment(s, stem);
+        if (spool_segment_parse(name, &first) && first > 0)
+            spool_add_segment(s, (struct spool_segment){.first_seq = first});
         else if (name_ends_in(name, STR(".cursor"), &stem))
             result = take_mark(s, e->d_name, stem, f);
     }
     closedir(d);
     return result;
-}
-
-static int by_seq(const void *a, const void *b)
-{
-    uint64_t x = ((const struct spool_segment *)a)->first_seq;
-    uint64_t y = ((const struct spool_segment *)b)->first_seq;
-
-    return x < y ? -1 : x > y;
 }
 
 static int open_segment(struct spool *s, uint64_t first_seq, int *fd, int64_t *size, struct fail *f)
@@ -275,7 +258,7 @@ int spool_recover(struct spool *s, struct fail *f)
     if (look_around(s, f) < 0)
         return -1;
     if (s->segment_count > 0) {
-        qsort(s->segments, s->segment_count, sizeof(*s->segments), by_seq);
+        spool_sort_segments(s->segments, s->segment_count);
         if (measure(s, f) < 0 || take_last(s, f) < 0)
             return -1;
     }

@@ -109,15 +109,6 @@ static bool make_list(struct cli *cli, const struct args *args, struct str token
     return true;
 }
 
-static void move_items(const struct json_value *from, struct json_value *to)
-{
-    for (struct json_value *item = from->first, *next; item; item = next) {
-        next = item->next;
-        item->next = NULL;
-        json_append(to, item);
-    }
-}
-
 /* All pages. */
 static enum exit_code fetch(struct ask *ask, struct json_value *agents)
 {
@@ -138,7 +129,7 @@ static enum exit_code fetch(struct ask *ask, struct json_value *agents)
         code = fleet_call(cli, ask->client, STR(FLEET_SERVICE "ListAgents"), &body, &answer);
         if (code != EXIT_CODE_OK)
             return code;
-        move_items(fleet_list(cli->arena, answer, "agents"), agents);
+        client_move_items(fleet_list(cli->arena, answer, "agents"), agents);
         token = fleet_text(answer, "nextPageToken");
         if (token.len > 0 && str_eq(token, last))
             return cli_fail(cli, EXIT_CODE_FAILURE, "the server gives the same page again");

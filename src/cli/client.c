@@ -444,6 +444,15 @@ static struct str page_path(struct client *c, struct str path, struct str token)
     return buf_str(&out);
 }
 
+void client_move_items(const struct json_value *from, struct json_value *list)
+{
+    for (struct json_value *item = from->first, *next; item; item = next) {
+        next = item->next;
+        item->next = NULL;
+        json_append(list, item);
+    }
+}
+
 enum exit_code client_list(struct client *c, struct str path, const char *member,
                            struct json_value *list)
 {
@@ -464,11 +473,7 @@ enum exit_code client_list(struct client *c, struct str path, const char *member
             (token.len > 0 && str_eq(token, last)))
             return cli_fail(c->cli, EXIT_CODE_FAILURE, "the server's answer is no list of %s",
                             member);
-        for (struct json_value *item = page->first, *next; item; item = next) {
-            next = item->next;
-            item->next = NULL;
-            json_append(list, item);
-        }
+        client_move_items(page, list);
         if (token.len == 0)
             return EXIT_CODE_OK;
     }

@@ -53,6 +53,9 @@ enum exit_code client_put_tagged(struct client *c, struct str path, struct str t
 enum exit_code client_list(struct client *c, struct str path, const char *member,
                            struct json_value *list) MUST_CHECK;
 
+/* Puts the items of one array, all of them, behind those that are in `list`. */
+void client_move_items(const struct json_value *from, struct json_value *list);
+
 /* Streams the body of a GET to a file descriptor; *bytes says how much came. Succeeds only when the
  * answer was complete; like client_ask() where there is no such thing. */
 enum exit_code client_download(struct client *c, struct str path, int fd, uint64_t *bytes)

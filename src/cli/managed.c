@@ -129,14 +129,8 @@ static enum exit_code load_pages(struct cli *cli, struct client *c, ask_fn ask, 
         if (!answer || json_get_array(answer, member, &page, &f) != 1)
             return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer is no list of %s", member);
 
-        uint32_t count = page->count;
-
-        for (struct json_value *item = page->first, *next; item; item = next) {
-            next = item->next;
-            item->next = NULL;
-            json_append(list, item);
-        }
-        if (count < PAGE)
+        client_move_items(page, list);
+        if (page->count < PAGE)
             return EXIT_CODE_OK;
     }
 }

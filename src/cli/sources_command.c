@@ -89,14 +89,12 @@ static enum exit_code print_all(const struct ask *ask, struct json_value *collec
     json_foreach (collector, collectors) {
         struct json_value *sources = json_find(collector, STR("sources"));
 
-        for (struct json_value *source = sources->first, *next; source; source = next) {
-            next = source->next;
-            source->next = NULL;
+        for (struct json_value *source = sources->first; source; source = source->next) {
             show_received(cli, source);
             json_set(source, STR("collector"),
                      json_new_str(cli->arena, fleet_text(collector, "name")));
-            json_append(rows, source);
         }
+        client_move_items(sources, rows);
     }
     return output_table(cli, columns, COUNTOF(columns), rows);
 }
@@ -176,15 +174,10 @@ static bool read_sources(struct cli *cli, const char *path, struct json_value *l
     }
     one = json_find(root, STR("source"));
     many = json_find(root, STR("sources"));
-    if (many && many->kind == JSON_KIND_ARRAY) {
-        for (struct json_value *item = many->first, *next; item; item = next) {
-            next = item->next;
-            item->next = NULL;
-            json_append(list, item);
-        }
-    } else {
+    if (many && many->kind == JSON_KIND_ARRAY)
+        client_move_items(many, list);
+    else
         json_append(list, one ? one : root);
-    }
     json_foreach (source, list) {
         if (source->kind == JSON_KIND_OBJECT)
             continue;

@@ -218,17 +218,6 @@ static int check_report(const struct agent_report *report, struct fail *f)
     return 0;
 }
 
-/* Sorted, without what is not stored; the caller's own list stays as it is. */
-static struct attributes sorted(struct arena *a, const struct attributes *local)
-{
-    struct attributes copy = {arena_new_array(a, struct label, local->count), local->count};
-
-    if (local->count > 0)
-        memcpy(copy.items, local->items, local->count * sizeof(*copy.items));
-    attributes_sort(&copy);
-    return copy;
-}
-
 static int read_agent(struct store_tx *tx, uint64_t tenant, struct str id, struct agent *out,
                       struct fail *f)
 {
@@ -249,7 +238,7 @@ int agent_report(struct store_tx *tx, struct registry *r, const struct caller *b
     if (check_report(report, f) < 0)
         return -1;
     if (report->has_local)
-        g.local = sorted(arena, &report->local);
+        g.local = attributes_sorted(arena, &report->local);
     g.agent = arena_new_type(arena, struct agent);
     if (read_agent(tx, tenant, report->id, g.agent, f) == 0)
         return report_known(&g, changed ? changed : &ignored, f);
@@ -296,8 +285,8 @@ int agent_create(struct store_tx *tx, struct registry *r, const struct caller *b
         return -1;
     if (check_words(&made, f) < 0 || agent_check_local(&made.local, 0, f) < 0)
         return -1;
-    made.local = sorted(arena, &made.local);
-    made.remote = sorted(arena, &made.remote);
+    made.local = attributes_sorted(arena, &made.local);
+    made.remote = attributes_sorted(arena, &made.remote);
     if (insert(tx, r, by, &made, made.registered ? "agent.registered" : "agent.created", f) < 0)
         return -1;
     *a = made;
@@ -353,8 +342,8 @@ int agent_update(struct store_tx *tx, struct registry *r, const struct caller *b
     if (a->row.revision && a->row.revision != now.row.revision)
         return fail_reason(f, CODE_ABORTED, "revision_mismatch",
                            "the agent was changed meanwhile; read it again");
-    a->local = sorted(arena, &a->local);
-    a->remote = sorted(arena, &a->remote);
+    a->local = attributes_sorted(arena, &a->local);
+    a->remote = attributes_sorted(arena, &a->remote);
     if (differs(a, &now)) {
         take_words_of(a, &now);
         now.row.updated_us = MAX(store_tx_now(tx), now.row.updated_us);

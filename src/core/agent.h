@@ -127,6 +127,9 @@ int agent_check_fields(const struct attributes *remote, struct fail *f) MUST_CHE
 /* Sorts by key and drops AGENT_ID_KEY. A key that comes twice: the last one stays. */
 void attributes_sort(struct attributes *attributes);
 
+/* Same, as a list of its own: theirs stays as it is. */
+struct attributes attributes_sorted(struct arena *a, const struct attributes *attributes);
+
 /* Of sorted ones. */
 bool attributes_equal(const struct attributes *x, const struct attributes *y);
 

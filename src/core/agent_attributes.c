@@ -189,6 +189,17 @@ void attributes_sort(struct attributes *attributes)
     attributes->count = n;
 }
 
+struct attributes attributes_sorted(struct arena *a, const struct attributes *attributes)
+{
+    struct attributes copy = {arena_new_array(a, struct label, attributes->count),
+                              attributes->count};
+
+    if (attributes->count > 0)
+        memcpy(copy.items, attributes->items, attributes->count * sizeof(*copy.items));
+    attributes_sort(&copy);
+    return copy;
+}
+
 bool attributes_equal(const struct attributes *x, const struct attributes *y)
 {
     if (x->count != y->count)

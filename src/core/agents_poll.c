@@ -219,13 +219,10 @@ static void keep_choice(struct agents *a, struct str id, const struct origin *or
 void agents_config(struct agents *a, struct pipelines *p, struct arena *arena, struct str id,
                    const struct attributes *local, struct rendered *out)
 {
-    struct attributes said = {arena_new_array(arena, struct label, local->count), local->count};
+    struct attributes said = attributes_sorted(arena, local);
     struct agent agent;
     struct choice choice = {0};
 
-    if (local->count > 0)
-        memcpy(said.items, local->items, local->count * sizeof(*said.items));
-    attributes_sort(&said);
     agents_bind(a, p);
 
     struct origin origin = read_record(a, arena, id, &said, &agent);

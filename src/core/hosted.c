@@ -36,17 +36,6 @@ static int keep_unknown(struct arena *a, struct str old, struct muster_store_v1_
     return 0;
 }
 
-/* Sorted, in a list of its own. */
-static struct attributes sorted(struct arena *a, const struct attributes *fields)
-{
-    struct attributes copy = {arena_new_array(a, struct label, fields->count), fields->count};
-
-    if (fields->count > 0)
-        memcpy(copy.items, fields->items, fields->count * sizeof(*copy.items));
-    attributes_sort(&copy);
-    return copy;
-}
-
 /* Makes labels and body of the row from the rest; body is the old one before. */
 static int encode(struct arena *a, struct hosted *h, struct fail *f)
 {
@@ -76,7 +65,7 @@ int hosted_create(struct store_tx *tx, const struct caller *by, struct hosted *h
 
     if (check(h, f) < 0)
         return -1;
-    made.fields = sorted(store_tx_arena(tx), &h->fields);
+    made.fields = attributes_sorted(store_tx_arena(tx), &h->fields);
     if (encode(store_tx_arena(tx), &made, f) < 0 || collector_create(tx, by, &made.row, f) < 0)
         return -1;
     *h = made;
@@ -121,7 +110,7 @@ int hosted_update(struct store_tx *tx, const struct caller *by, struct hosted *h
         return fail_reason(f, CODE_ABORTED, "revision_mismatch",
                            "the collector was changed meanwhile; read it again");
 
-    struct attributes fields = sorted(store_tx_arena(tx), &h->fields);
+    struct attributes fields = attributes_sorted(store_tx_arena(tx), &h->fields);
 
     if (!str_eq(h->row.name, now.row.name) || !profile_equal(&h->profile, &now.profile) ||
         !attributes_equal(&fields, &now.fields)) {

@@ -7,16 +7,7 @@
 
 #include <cmocka.h>
 
-#include "core/agent_words.h"
-
-#define SAYS(...)                                                                                  \
-    {                                                                                              \
-        .items = (struct label[]){__VA_ARGS__}, .count = COUNTOF(((struct label[]){__VA_ARGS__}))  \
-    }
-#define PAIR(key, value)                                                                           \
-    {                                                                                              \
-        STR_INIT(key), STR_INIT(value)                                                             \
-    }
+#include "core/agent_words_fixture.h"
 
 static void is(struct str got, const char *want)
 {

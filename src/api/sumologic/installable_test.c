@@ -8,19 +8,12 @@
 #include <cmocka.h>
 
 #include "api/sumologic/installable.h"
+#include "core/agent_words_fixture.h"
 
 #define AGENT(...)                                                                                 \
     &(struct agent)                                                                                \
     {                                                                                              \
         .row = {.ext_id = STR("id-1")}, __VA_ARGS__                                                \
-    }
-#define SAYS(...)                                                                                  \
-    {                                                                                              \
-        .items = (struct label[]){__VA_ARGS__}, .count = COUNTOF(((struct label[]){__VA_ARGS__}))  \
-    }
-#define PAIR(key, value)                                                                           \
-    {                                                                                              \
-        STR_INIT(key), STR_INIT(value)                                                             \
     }
 
 static void is(struct str got, const char *want)

@@ -103,15 +103,10 @@ static bool put_flags(struct cli *cli, const struct args *args, struct json_valu
 static enum exit_code print_list(const struct ask *ask, struct json_value *list)
 {
     struct cli *cli = ask->cli;
-    struct json_value *out = json_new_object(cli->arena);
 
-    if (!ask->json) {
-        for (struct json_value *one = list->first; one; one = one->next)
-            managed_show_time(cli, one, "lastSeenAlive");
-        return output_table(cli, columns, COUNTOF(columns), list);
-    }
-    json_set(out, STR("collectors"), list);
-    return output_json(cli, out);
+    for (struct json_value *one = list->first; one && !ask->json; one = one->next)
+        managed_show_time(cli, one, "lastSeenAlive");
+    return output_list(cli, ask->json, columns, COUNTOF(columns), "collectors", list);
 }
 
 /* Its fields have lines of their own; links are for programs. */

@@ -161,15 +161,9 @@ static enum exit_code run_list(struct ask *ask)
     code = client_list(ask->client, buf_str(&path), "keys", keys);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask->json) {
+    if (!ask->json)
         shorten_scopes(cli, keys);
-        return output_table(cli, columns, COUNTOF(columns), keys);
-    }
-
-    struct json_value *all = json_new_object(cli->arena);
-
-    json_set(all, STR("keys"), keys);
-    return output_json(cli, all);
+    return output_list(cli, ask->json, columns, COUNTOF(columns), "keys", keys);
 }
 
 static const struct args_flag revoke_flags[] = {

@@ -126,6 +126,17 @@ enum exit_code output_object(struct cli *cli, const struct output_column *column
     return print(cli, t);
 }
 
+enum exit_code output_list(struct cli *cli, bool json, const struct output_column *columns,
+                           size_t count, const char *member, struct json_value *list)
+{
+    struct json_value *out = json_new_object(cli->arena);
+
+    if (!json)
+        return output_table(cli, columns, count, list);
+    json_set(out, str_of(member), list);
+    return output_json(cli, out);
+}
+
 enum exit_code output_made(struct cli *cli, bool json, const struct output_column *columns,
                            size_t count, const struct json_value *answer)
 {

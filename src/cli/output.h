@@ -34,6 +34,10 @@ struct output_column {
 enum exit_code output_table(struct cli *cli, const struct output_column *columns, size_t count,
                             const struct json_value *rows);
 
+/* Same in the form asked for; JSON is an object whose only member, of that name, is the list. */
+enum exit_code output_list(struct cli *cli, bool json, const struct output_column *columns,
+                           size_t count, const char *member, struct json_value *list);
+
 /* One object, a line a member under the member's own name. */
 enum exit_code output_object(struct cli *cli, const struct output_column *columns, size_t count,
                              const struct json_value *object);

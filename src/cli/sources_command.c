@@ -59,7 +59,7 @@ static enum exit_code no_source(struct cli *cli, const char *which)
 static enum exit_code list_one(struct ask *ask)
 {
     struct cli *cli = ask->cli;
-    struct json_value *list = json_new_array(cli->arena), *out = json_new_object(cli->arena);
+    struct json_value *list = json_new_array(cli->arena);
     struct managed collector = {0};
     enum exit_code code = managed_open(ask, &collector);
 
@@ -67,13 +67,9 @@ static enum exit_code list_one(struct ask *ask)
         code = managed_list(cli, ask->client, sources_path(cli, &collector), "sources", list);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask->json) {
-        for (struct json_value *source = list->first; source; source = source->next)
-            show_received(cli, source);
-        return output_table(cli, columns + 1, COUNTOF(columns) - 1, list);
-    }
-    json_set(out, STR("sources"), list);
-    return output_json(cli, out);
+    for (struct json_value *source = list->first; source && !ask->json; source = source->next)
+        show_received(cli, source);
+    return output_list(cli, ask->json, columns + 1, COUNTOF(columns) - 1, "sources", list);
 }
 
 /* Collectors as the server tells of them, each with its sources; or a table of all sources. */

@@ -40,17 +40,14 @@ static enum exit_code run_create(struct ask *ask)
 static enum exit_code run_list(struct ask *ask)
 {
     struct cli *cli = ask->cli;
-    struct json_value *tenants = json_new_array(cli->arena), *all = json_new_object(cli->arena);
+    struct json_value *tenants = json_new_array(cli->arena);
     enum exit_code code = ask_open_own(ask);
 
     if (code == EXIT_CODE_OK)
         code = client_list(ask->client, STR("/admin/v1/tenants"), "tenants", tenants);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask->json)
-        return output_table(cli, columns, COUNTOF(columns), tenants);
-    json_set(all, STR("tenants"), tenants);
-    return output_json(cli, all);
+    return output_list(cli, ask->json, columns, COUNTOF(columns), "tenants", tenants);
 }
 
 static enum exit_code run_delete(struct ask *ask)

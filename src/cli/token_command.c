@@ -73,15 +73,18 @@ static enum exit_code begin(struct ask *ask)
     return ask_open(ask);
 }
 
-static enum exit_code load_all(struct cli *cli, struct client *client,
-                               const struct json_value **out)
+/* Moves all tokens into a list. */
+static enum exit_code load_all(struct cli *cli, struct client *client, struct json_value *list)
 {
     struct json_value *answer = NULL;
+    const struct json_value *all = NULL;
     struct fail f;
     enum exit_code code = client_call(client, "GET", STR(ROOT), STR(""), &answer);
 
-    if (code == EXIT_CODE_OK && json_get_array(answer, "data", out, &f) != 1)
+    if (code == EXIT_CODE_OK && json_get_array(answer, "data", &all, &f) != 1)
         return cli_fail(cli, EXIT_CODE_FAILURE, "the server's answer is no list of tokens");
+    if (code == EXIT_CODE_OK)
+        client_move_items(all, list);
     return code;
 }
 
@@ -90,8 +93,8 @@ static enum exit_code find(struct cli *cli, struct client *client, const char *w
                            const struct json_value **out)
 {
     static const char *const keys[] = {"name", "id"};
-    const struct json_value *all = NULL;
-    enum exit_code code = load_all(cli, client, &all);
+    struct json_value *all = json_new_array(cli->arena);
+    enum exit_code code = load_all(cli, client, all);
 
     if (code != EXIT_CODE_OK)
         return code;
@@ -163,26 +166,17 @@ static enum exit_code run_create(struct ask *ask)
 static enum exit_code run_list(struct ask *ask)
 {
     struct cli *cli = ask->cli;
-    const struct json_value *all = NULL;
+    struct json_value *all = json_new_array(cli->arena);
     enum exit_code code = begin(ask);
 
     if (code == EXIT_CODE_OK)
-        code = load_all(cli, ask->client, &all);
+        code = load_all(cli, ask->client, all);
     if (code != EXIT_CODE_OK)
         return code;
-    if (!ask->json) {
-        for (struct json_value *token = all->first; token; token = token->next)
-            json_set(token, STR("key"),
-                     json_new_str(cli->arena, str_first(fleet_text(token, "token"), KEY_CHARS)));
-        return output_table(cli, columns, COUNTOF(columns), all);
-    }
-
-    struct json_value *root = json_new_object(cli->arena);
-    struct json_value *list = arena_new_type(cli->arena, struct json_value);
-
-    *list = *all;
-    json_set(root, STR("tokens"), list);
-    return output_json(cli, root);
+    for (struct json_value *token = all->first; token && !ask->json; token = token->next)
+        json_set(token, STR("key"),
+                 json_new_str(cli->arena, str_first(fleet_text(token, "token"), KEY_CHARS)));
+    return output_list(cli, ask->json, columns, COUNTOF(columns), "tokens", all);
 }
 
 /* One call about the token that the operand names. */

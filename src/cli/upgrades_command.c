@@ -52,12 +52,7 @@ static enum exit_code make_path(struct cli *cli, const struct args *args, struct
 
 static enum exit_code print_list(struct cli *cli, bool json, struct json_value *list)
 {
-    struct json_value *out = json_new_object(cli->arena);
-
-    if (!json)
-        return output_table(cli, columns, COUNTOF(columns), list);
-    json_set(out, STR("upgrades"), list);
-    return output_json(cli, out);
+    return output_list(cli, json, columns, COUNTOF(columns), "upgrades", list);
 }
 
 static enum exit_code run_list(struct ask *ask)

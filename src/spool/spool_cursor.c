@@ -26,7 +26,7 @@ static struct str mark_line(uint64_t seq, char out[MARK_LINE_MAX])
     int tail = snprintf(out + head, MARK_LINE_MAX - (size_t)head, " %08x\n",
                         crc32c(0, str_make(out, (size_t)head)));
 
-    return str_make(out, (size_t)(head + tail));
+    return str_make(out, (size_t)head + (size_t)tail);
 }
 
 bool spool_mark_parse(struct str text, uint64_t *seq)

@@ -187,6 +187,11 @@ int64_t loop_now_us(const struct loop *l)
     return l->now_us;
 }
 
+int64_t loop_clock_us(const struct loop *l)
+{
+    return clock_mono_us(l->clock);
+}
+
 struct str loop_date(const struct loop *l)
 {
     return str_make(l->date, HTTP_DATE_LEN);

@@ -54,6 +54,8 @@ void loop_stop(struct loop *l); /* any thread */
 /* The turn's time, monotonic; and the Date header's value in it, 29 characters. */
 int64_t loop_now_us(const struct loop *l);
 struct str loop_date(const struct loop *l);
+/* Asks the clock: a long turn's time is behind it. */
+int64_t loop_clock_us(const struct loop *l);
 
 unsigned loop_index(const struct loop *l);
 bool loop_is_here(const struct loop *l);

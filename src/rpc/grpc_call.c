@@ -219,8 +219,8 @@ static void take_failure(struct grpc_call *c, const struct http2_request *r, enu
 
     if (how == HTTP2_END_RESET)
         f.code = grpc_code_of_reset(r->reset_code);
-    /* The other side keeps the same time and may have been first. */
-    if (how == HTTP2_END_RESET && c->deadline_us <= loop_now_us(c->loop))
+    /* The other side keeps the same time and may have been first, within this very turn. */
+    if (how == HTTP2_END_RESET && c->deadline_us <= loop_clock_us(c->loop))
         fail_reason(&f, CODE_DEADLINE_EXCEEDED, "timeout", "the call took too long");
     grpc_outcome_set(&c->outcome, c->arena, &f);
 }

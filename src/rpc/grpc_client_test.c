@@ -9,10 +9,15 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/heap.h"
 #include "codec/gzip.h"
@@ -32,8 +37,9 @@ struct service {
     unsigned requests;
     unsigned gone;
     uint64_t endless_bytes;
-    char timeout[16]; /* grpc-timeout of the last request */
-    uint8_t flags;    /* of the last request's message */
+    char timeout[16];    /* grpc-timeout of the last request */
+    uint8_t flags;       /* of the last request's message */
+    struct http_x *held; /* the server's loop only */
 };
 
 struct endless {
@@ -134,6 +140,28 @@ static void answer_endless(struct http_x *x, unsigned frames)
     http_answer(x);
 }
 
+static ptrdiff_t broken_read(struct http_source *source UNUSED, uint8_t *out UNUSED,
+                             size_t cap UNUSED)
+{
+    return HTTP_BROKEN;
+}
+
+static void broken_close(struct http_source *source UNUSED)
+{
+}
+
+/* The answer that is held becomes a reset. */
+static void break_held(struct http_x *x)
+{
+    static const struct http_source_ops ops = {.read = broken_read, .close = broken_close};
+    struct http_x *held = ((struct service *)x->service->ctx)->held;
+
+    held->resp.source = arena_new_type(held->arena, struct http_source);
+    held->resp.source->ops = &ops;
+    held->resp.source_length = -1;
+    http_answer(held);
+}
+
 static void trailer(struct http_x *x, const char *name, struct str value)
 {
     http_resp_trailer(x, str_of(name), value);
@@ -217,6 +245,8 @@ static bool answer_by_path(struct http_x *x, struct buf *out)
     } else if (str_eq(path, STR("no-trailers"))) {
         put_response(out, STR("fine"));
         return false;
+    } else if (str_eq(path, STR("break-held"))) {
+        break_held(x);
     } else if (!str_eq(path, STR("none"))) {
         abort();
     }
@@ -254,8 +284,10 @@ static void ready(struct http_x *x)
         return;
     }
     http_resp_add(x, STR("content-type"), STR("application/grpc"));
-    if (str_eq(x->req.path, STR("/t/hold")))
+    if (str_eq(x->req.path, STR("/t/hold"))) {
+        ((struct service *)x->service->ctx)->held = x;
         return;
+    }
     if (str_eq(x->req.path, STR("/t/endless"))) {
         answer_endless(x, UINT32_MAX);
         return;
@@ -739,6 +771,67 @@ static void a_deadline_ends_the_call_and_is_told(void **state UNUSED)
     ground_free(g);
 }
 
+/* A turn of the client's loop in which time passes before it looks at its connection. */
+struct long_turn {
+    struct loop_task task;
+    struct loop_watch watch;
+    struct ground *g;
+};
+
+static void ask_in_clear(struct ground *g, const char *path)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)httpd_port(g->httpd, 0)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct str text = arena_printf(g->arena, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char first;
+
+    if (fd == -1 || connect(fd, (struct sockaddr *)&to, sizeof(to)) == -1 ||
+        write(fd, text.p, text.len) != (ssize_t)text.len || read(fd, &first, 1) != 1)
+        abort();
+    close(fd);
+}
+
+static void let_time_pass(struct loop_watch *w, uint32_t events UNUSED)
+{
+    struct long_turn *t = CONTAINER_OF(w, struct long_turn, watch);
+
+    clock_advance(t->g->clock, 1600000);
+    loop_unwatch(t->g->loop, w);
+    close(w->fd);
+}
+
+/* The next turn has two events: first the one that lets time pass, then the reset. The second
+ * answer tells that the server's turn with the reset is over. */
+static void make_long_turn(struct loop_task *task)
+{
+    struct long_turn *t = CONTAINER_OF(task, struct long_turn, task);
+
+    t->watch = (struct loop_watch){.fn = let_time_pass, .fd = eventfd(1, EFD_CLOEXEC)};
+    if (loop_watch(t->g->loop, &t->watch, EPOLLIN) < 0)
+        abort();
+    ask_in_clear(t->g, "/t/break-held");
+    ask_in_clear(t->g, "/t/none");
+}
+
+static void a_reset_at_the_deadline_is_the_deadline_even_in_a_long_turn(void **state UNUSED)
+{
+    struct ground *g = ground_new();
+    const struct grpc_call_options o = {.timeout_ms = 1500};
+    struct grpc_stream *s = open_stream(g, "hold", &o);
+    struct long_turn turn_of = {.task.fn = make_long_turn, .g = g};
+    void *message;
+
+    await_requests(g, 1);
+    loop_post(g->loop, &turn_of.task);
+    assert_int_equal(grpc_stream_next(s, g->arena, &message, &g->f), -1);
+    assert_int_equal(g->f.code, CODE_DEADLINE_EXCEEDED);
+    assert_string_equal(g->f.reason, "timeout");
+    grpc_stream_close(&s);
+    ground_free(g);
+}
+
 static void a_deadline_that_has_passed_sends_nothing(void **state UNUSED)
 {
     struct ground *g = ground_new();
@@ -991,6 +1084,7 @@ int main(void)
         cmocka_unit_test(an_error_after_messages_comes_after_them),
         cmocka_unit_test(a_slow_reader_stops_the_sender),
         cmocka_unit_test(a_deadline_ends_the_call_and_is_told),
+        cmocka_unit_test(a_reset_at_the_deadline_is_the_deadline_even_in_a_long_turn),
         cmocka_unit_test(a_deadline_that_has_passed_sends_nothing),
         cmocka_unit_test(silence_ends_a_stream_but_only_while_it_is_listened_to),
         cmocka_unit_test(another_thread_may_cancel),

@@ -575,6 +575,21 @@ def test_installed_ones_are_found_by_name(sumo, installed):
     assert sumo.get("/collectors/name/installed")["collector"]["id"] == installed.id
 
 
+def test_of_agents_with_one_name_the_oldest_is_found(sumo, fleet):
+    with Sumo(fleet.server, fleet.tenant, fleet.token) as seen:
+        for id in ("z", "y", "x"):
+            fleet.call("RegisterCollector", id=id, name="" if id == "x" else "twin")
+        ids = [c["id"] for c in seen.get("/collectors")["collectors"]]
+        assert seen.get("/collectors/name/twin")["collector"]["id"] == ids[0]
+        assert seen.get("/collectors/name/x")["collector"]["id"] == ids[2]
+        for nobodys in ("y", ""):
+            assert error_of(seen.api("GET", f"/collectors/name/{nobodys}"))["status"] == 404
+        seen.delete(f"/collectors/{ids[0]}")
+        assert seen.get("/collectors/name/twin")["collector"]["id"] == ids[1]
+        hosted = seen.create("twin")
+        assert seen.get("/collectors/name/twin")["collector"]["id"] == hosted["id"]
+
+
 # --- the one registry
 
 

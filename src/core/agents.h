@@ -84,8 +84,9 @@ void agents_each(struct agents *a, struct arena *arena, const struct matcher *m,
                  bool (*fn)(void *arg, const struct agent *agent), void *arg);
 
 /* The same agents in no order, quickly and without copies: fn is called with a lock, so it does
- * little and calls nothing of this header. Of the agent only row.id, row.ext_id, row.last_seen_us,
- * type, enabled, inactive_us, has_status and status are there, until fn returns. */
+ * little and calls nothing of this header. Of the agent only row.id, row.ext_id, row.name,
+ * row.last_seen_us, type, enabled, inactive_us, has_status and status are there, until fn returns.
+ */
 void agents_scan(struct agents *a, const struct matcher *m, size_t count,
                  void (*fn)(void *arg, const struct agent *agent), void *arg);
 

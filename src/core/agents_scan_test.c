@@ -23,6 +23,7 @@ static void meet(void *arg, const struct agent *agent)
     assert_int_equal(m->agents[agent->row.id].row.id, 0); /* not met before */
     m->agents[agent->row.id] = *agent;
     m->agents[agent->row.id].row.ext_id = arena_str(m->a, agent->row.ext_id);
+    m->agents[agent->row.id].row.name = arena_str(m->a, agent->row.name);
     m->count++;
 }
 
@@ -63,11 +64,13 @@ static void a_scan_tells_how_an_agent_fares(void **state)
     agent.type = AGENT_OTEL;
     agent.enabled = false;
     agent.inactive_us = FIXTURE_NOW_US + 7;
+    agent.row.name = STR("fourth");
     agent.has_status = true;
     agent.status = AGENT_STATUS_FAILED;
     agents_put(x->agents, &agent);
     agent_put(x, 5, "five", "env=prod", "");
     m = scan(x, "");
+    assert_true(str_eq(m.agents[4].row.name, STR("fourth")));
     assert_int_equal(m.agents[4].type, AGENT_OTEL);
     assert_false(m.agents[4].enabled);
     assert_int_equal(m.agents[4].inactive_us, FIXTURE_NOW_US + 7);

@@ -465,7 +465,10 @@ static void scan_one(void *arg, uint32_t slot, const struct record *r)
 {
     const struct scan *scan = arg;
     const struct agent agent = {
-        .row = {.id = r->id, .ext_id = record_id(r), .last_seen_us = r->seen_us},
+        .row = {.id = r->id,
+                .ext_id = record_id(r),
+                .name = record_name(r),
+                .last_seen_us = r->seen_us},
         .type = (enum agent_type)r->type,
         .enabled = (r->flags & RECORD_ENABLED) != 0,
         .inactive_us = r->inactive_us,

@@ -122,46 +122,38 @@ int sumo_collector_at(const struct call *c, struct store_tx *tx, const char *par
     return sumo_collector_get(c, tx, id, out, f);
 }
 
-/* 1: found, 0: not. */
-static int unique_named(const struct call *c, struct store_tx *tx, struct str name,
-                        struct collector *row, struct fail *f)
-{
-    if (collector_get_name(tx, c->caller->tenant, COLLECTOR_AGENT, name, row, f) == 0)
-        return 1;
-    return f->code == CODE_NOT_FOUND ? 0 : -1;
-}
-
-/* Agents of other dialects have names that others may have too, or only their id. */
-static int loosely_named(const struct call *c, struct store_tx *tx, struct str name,
-                         struct collector *row, struct fail *f)
-{
-    const struct collector_filter filter = {
-        .kinds = 1u << COLLECTOR_AGENT, .name = &name, .limit = 1};
-    struct collector *rows = NULL;
-    size_t count = 0;
-
-    if (collector_list(tx, c->caller->tenant, &filter, &rows, &count, NULL, f) < 0)
-        return -1;
-    if (count > 0) {
-        *row = rows[0];
-        return 1;
-    }
-    if (collector_get_ext(tx, c->caller->tenant, COLLECTOR_AGENT, STR(""), name, row, f) == 0)
-        return row->name.len == 0 || str_eq(row->name, name);
-    return f->code == CODE_NOT_FOUND ? 0 : -1;
-}
-
-static int find_named(const struct call *c, struct store_tx *tx, void *arg, struct fail *f)
+static int find_unique(const struct call *c, struct store_tx *tx, void *arg, struct fail *f)
 {
     const struct wanted *w = arg;
     struct collector row = {0};
-    int rc = unique_named(c, tx, w->name, &row, f);
 
-    if (rc == 0)
-        rc = loosely_named(c, tx, w->name, &row, f);
-    if (rc < 0)
-        return -1;
-    return rc == 1 ? take_row(c, &row, w->out, f) : no_such_collector(f);
+    if (collector_get_name(tx, c->caller->tenant, COLLECTOR_AGENT, w->name, &row, f) < 0)
+        return f->code == CODE_NOT_FOUND ? no_such_collector(f) : -1;
+    return take_row(c, &row, w->out, f);
+}
+
+static void meet_namesake(void *arg, const struct agent *agent)
+{
+    struct wanted *w = arg;
+
+    if (str_eq(agent->row.name, w->name) && (w->id == 0 || agent->row.id < w->id))
+        w->id = agent->row.id;
+}
+
+/* Agents of other dialects have names that others may have too, so that no index knows them, or
+ * only their id. Of namesakes the oldest is meant. */
+static bool find_agent(const struct call *c, struct wanted *w)
+{
+    struct agents *agents = sumo_realm(c)->agents;
+    struct agent agent = {0};
+
+    w->id = 0;
+    agents_scan(agents, NULL, 0, meet_namesake, w);
+    if (!(w->id > 0 && agents_get_numbered(agents, c->arena, w->id, &agent)) &&
+        !(agents_get(agents, c->arena, w->name, &agent) && agent.row.name.len == 0))
+        return false;
+    take_agent(&agent, w->out);
+    return true;
 }
 
 /* --- answers --- */
@@ -205,7 +197,8 @@ int sumo_collectors_get_name(struct call *c, struct fail *f)
     struct sumo_collector col = {0};
     struct wanted w = {.name = call_param(c, STR("name")), .out = &col};
 
-    if (with_store(c, NULL, find_named, &w, f) < 0)
+    if (with_store(c, NULL, find_unique, &w, f) < 0 &&
+        !(f->code == CODE_NOT_FOUND && find_agent(c, &w)))
         return -1;
     answer_get(c, &col);
     return 0;

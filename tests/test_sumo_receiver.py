@@ -23,9 +23,9 @@ HTTP = {"sourceType": "HTTP", "name": "in", "messagePerRequest": False}
 class Door:
     """The URL of a source, and what a file sink has of it."""
 
-    def __init__(self, sumo, **members):
+    def __init__(self, sumo, collector=None, /, **members):
         self.sumo = sumo
-        self.collector = sumo.create(f"home of {members.get('name', 'in')}")["id"]
+        self.collector = collector or sumo.create(f"home of {members.get('name', 'in')}")["id"]
         self.source = sumo.add_source(self.collector, **{**HTTP, **members})
         self.path = self.source["url"][self.source["url"].index("/receiver"):]
         self.file = sumo.server.data / "received.ndjson"
@@ -150,6 +150,49 @@ def test_metadata_of_the_source_and_of_the_request(sumo):
         "request-host", "request/category", "request-name")
     assert "k=v" in two["fields"] and "team=b" in two["fields"]
     assert (two["dimensions"], two["metadata"]) == ("a=b,c=d", "e=f"), "what metrics have"
+
+
+def test_sources_inherit_from_their_collector(tmp_path):
+    def said(number):
+        told = door.wait(number)[-1]["metadata"]
+        return told.get("category"), told.get("fields")
+
+    server = Server(tmp_path).start()
+    with Sumo(server) as sumo:
+        home = sumo.create("home", category="first", fields={"team": "b"})["id"]
+        door = Door(sumo, home, fields={"tier": "gold"})
+        door.give(b"from the start")
+        assert said(1) == ("first", "tier=gold, team=b")
+        sumo.change(door.collector, category="home/category", fields={"team": "a", "zone": "b"})
+        door.give(b"changed")
+        assert said(2) == ("home/category", "tier=gold, team=a, zone=b")
+        door.give(b"said", ["X-Sumo-Category: said", "X-Sumo-Fields: k=v"])
+        assert said(3) == ("said", "k=v, tier=gold, team=a, zone=b")
+        server.stop()
+        sumo.hang_up()
+        server.told = False
+        server.start()
+        door.give(b"after a restart")
+        assert said(4) == ("home/category", "tier=gold, team=a, zone=b")
+        sumo.change_source(door.collector, door.source["id"], category="own")
+        door.give(b"the source has one")
+        assert said(5) == ("own", "tier=gold, team=a, zone=b")
+        later = Door(sumo, door.collector, name="later")
+        later.give(b"later")
+        assert later.one()["metadata"]["fields"] == "team=a, zone=b"
+        sumo.change(door.collector, drop=["category", "fields"])
+        door.give(b"nothing any more")
+        assert said(6) == ("own", "tier=gold")
+    server.stop()
+
+
+def test_long_fields_of_a_collector_are_left_out_whole(sumo):
+    door = Door(sumo)
+    written = {str(i) * 250: "v" * 200 for i in range(10)}
+    sumo.change(door.collector, fields=written)
+    door.give(b"x")
+    fields = door.one()["metadata"]["fields"].split(", ")
+    assert fields == [f"{k}={v}" for k, v in written.items()][:9]
 
 
 def test_nothing_is_taken_and_good(door):
@@ -430,6 +473,19 @@ def test_what_an_installed_collector_sends(sumo, signal):
     assert answer.status == 401 and answer.body
 
 
+def test_what_an_installed_collector_sends_has_its_fields(sumo):
+    collector = sumo.register("c", None, category="agents", fields={"team": "a"})
+    answer = collector.call("/collector/logs", b"data", ["X-Sumo-Fields: b=c"])
+    assert answer.status in (200, 204)
+    file = sumo.server.data / "received.ndjson"
+
+    def record():
+        lines = file.read_text().splitlines() if file.exists() else []
+        return next((r for r in map(json.loads, lines) if r["collector"] == collector.id), None)
+    told = wait_for("the record", record)["metadata"]
+    assert (told["category"], told["fields"]) == ("agents", "b=c, team=a")
+
+
 def test_access_keys_send_no_data(sumo):
     answer = sumo.api("POST", "/collector/logs", b"x", ["Content-Type: text/plain"])
     assert answer.status == 401, answer
@@ -665,7 +721,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
         sumo.hang_up()
         door.give(b"after")
-        wait_for("the rest", lambda: door.records()[-1]["data"] == "after")
+        wait_for("the rest", lambda: [r["data"] for r in door.records()][-1:] == ["after"])
         assert [r["data"] for r in door.records()] == ["before", "after"]
 
 

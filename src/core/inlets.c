@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See inlets.h. The map from codes is split by code, so that loops that look for different doors do
  * not wait for each other; the map from sources is for those who change and list them. Locks are
- * taken in the order sources, shard, tally. */
+ * taken in the order sources, shard, tally or owner. */
 #include "core/inlets.h"
 
 #include <assert.h>
@@ -20,14 +20,27 @@ struct tally {
     struct inlet_stats stats;
 };
 
+/* A collector, as far as its sources need it. */
+struct owner {
+    pthread_mutex_t lock; /* guards all but the key */
+    size_t refs;
+    char *metadata; /* heap */
+    struct owner_key {
+        uint64_t tenant;
+        int64_t collector;
+    } key;
+    struct owner *next_gone; /* of whoever removes several */
+};
+
 struct shard {
     pthread_mutex_t lock; /* guards all, and the refs of what is or was in it */
     struct map *by_code;
 };
 
 struct inlets {
-    pthread_mutex_t lock; /* guards by_source */
+    pthread_mutex_t lock; /* guards both maps */
     struct map *by_source;
+    struct map *by_collector;
     struct shard shards[SHARDS];
 };
 
@@ -37,6 +50,7 @@ struct inlet_ref {
     struct rules *rules; /* NULL: broken */
     struct boundary boundary;
     struct tally *tally;
+    struct owner *owner;
     struct shard *shard;
     size_t refs;
     struct inlet_ref *next_gone; /* of whoever removes several */
@@ -74,6 +88,52 @@ static struct tally *tally_new(void)
     return t;
 }
 
+/* --- owners --- */
+
+static struct owner *owner_ref(struct owner *o)
+{
+    pthread_mutex_lock(&o->lock);
+    o->refs++;
+    pthread_mutex_unlock(&o->lock);
+    return o;
+}
+
+static void owner_unref(struct owner *o)
+{
+    pthread_mutex_lock(&o->lock);
+
+    bool last = --o->refs == 0;
+
+    pthread_mutex_unlock(&o->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&o->lock);
+    free(o->metadata);
+    free(o);
+}
+
+static struct str owner_key(const struct owner *o)
+{
+    return str_make(&o->key, sizeof(o->key));
+}
+
+/* The map's own; i->lock is held. */
+static struct owner *owner_of(struct inlets *i, uint64_t tenant, int64_t collector)
+{
+    const struct owner_key key = {tenant, collector};
+    struct owner *o = map_get(i->by_collector, str_make(&key, sizeof(key)));
+
+    if (o)
+        return o;
+    o = heap_new_type(struct owner);
+    pthread_mutex_init(&o->lock, NULL);
+    o->refs = 1;
+    o->metadata = heap_cstr(STR(""));
+    o->key = key;
+    map_put(i->by_collector, owner_key(o), o);
+    return o;
+}
+
 /* --- references --- */
 
 static void ref_free(struct inlet_ref *r)
@@ -81,6 +141,7 @@ static void ref_free(struct inlet_ref *r)
     struct arena *a = r->arena;
 
     tally_unref(r->tally);
+    owner_unref(r->owner);
     arena_free(&a);
 }
 
@@ -162,6 +223,7 @@ struct inlets *inlets_new(void)
 
     pthread_mutex_init(&i->lock, NULL);
     i->by_source = map_new();
+    i->by_collector = map_new();
     for (size_t n = 0; n < SHARDS; n++) {
         pthread_mutex_init(&i->shards[n].lock, NULL);
         i->shards[n].by_code = map_new();
@@ -185,6 +247,10 @@ void inlets_free(struct inlets **inlets)
         ref_free(r);
     }
     map_free(&i->by_source);
+    at = 0;
+    while (map_next(i->by_collector, &at, &key, &value))
+        owner_unref(value);
+    map_free(&i->by_collector);
     for (size_t n = 0; n < SHARDS; n++) {
         map_free(&i->shards[n].by_code);
         pthread_mutex_destroy(&i->shards[n].lock);
@@ -214,6 +280,7 @@ void inlets_put(struct inlets *i, const struct inlet *in)
     struct inlet_ref *before = map_put(i->by_source, key_bytes(&key), r);
 
     r->tally = before ? tally_ref(before->tally) : tally_new();
+    r->owner = owner_ref(owner_of(i, in->tenant, in->collector));
     if (before)
         hide_code(before);
     pthread_mutex_lock(&r->shard->lock);
@@ -237,6 +304,51 @@ void inlets_remove(struct inlets *i, uint64_t tenant, int64_t source)
     inlet_unref(&r);
 }
 
+void inlets_put_collector(struct inlets *i, uint64_t tenant, int64_t collector, struct str metadata)
+{
+    char *copy = heap_cstr(metadata);
+
+    pthread_mutex_lock(&i->lock);
+
+    struct owner *o = owner_of(i, tenant, collector);
+
+    pthread_mutex_lock(&o->lock);
+    free(o->metadata);
+    o->metadata = copy;
+    pthread_mutex_unlock(&o->lock);
+    pthread_mutex_unlock(&i->lock);
+}
+
+static bool is_of(uint64_t tenant, int64_t collector, uint64_t its_tenant, int64_t its_collector)
+{
+    return its_tenant == tenant && (collector == 0 || its_collector == collector);
+}
+
+/* i->lock is held. */
+static void remove_owners(struct inlets *i, uint64_t tenant, int64_t collector)
+{
+    struct owner *gone = NULL;
+    struct str key;
+    size_t at = 0;
+    void *value;
+
+    while (map_next(i->by_collector, &at, &key, &value)) {
+        struct owner *o = value;
+
+        if (!is_of(tenant, collector, o->key.tenant, o->key.collector))
+            continue;
+        o->next_gone = gone;
+        gone = o;
+    }
+    while (gone) {
+        struct owner *o = gone;
+
+        gone = o->next_gone;
+        map_remove(i->by_collector, owner_key(o));
+        owner_unref(o);
+    }
+}
+
 static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
 {
     struct inlet_ref *gone = NULL;
@@ -245,10 +357,11 @@ static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
     void *value;
 
     pthread_mutex_lock(&i->lock);
+    remove_owners(i, tenant, collector);
     while (map_next(i->by_source, &at, &key, &value)) {
         struct inlet_ref *r = value;
 
-        if (r->inlet.tenant != tenant || (collector != 0 && r->inlet.collector != collector))
+        if (!is_of(tenant, collector, r->inlet.tenant, r->inlet.collector))
             continue;
         r->next_gone = gone;
         gone = r;
@@ -307,6 +420,18 @@ const struct rules *inlet_rules(const struct inlet_ref *r)
 const struct boundary *inlet_boundary(const struct inlet_ref *r)
 {
     return &r->boundary;
+}
+
+struct str inlet_inherited(struct inlet_ref *r, struct arena *a)
+{
+    struct owner *o = r->owner;
+
+    pthread_mutex_lock(&o->lock);
+
+    struct str copy = arena_str(a, str_of(o->metadata));
+
+    pthread_mutex_unlock(&o->lock);
+    return copy;
 }
 
 void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t now_us)

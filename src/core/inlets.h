@@ -18,7 +18,8 @@ struct inlet {
     struct str code; /* unguessable; the last part of the URL */
     enum boundary_kind boundary;
     struct str prefix;   /* of BOUNDARY_PREFIX */
-    struct str metadata; /* defaults, as "name=value" lines; what a request says goes before */
+    struct str metadata; /* defaults, as "name=value" lines; what a request says goes before, what
+                            the collector says behind */
     const struct rule_spec *rules;
     size_t rule_count;
     enum rule_hash hash;
@@ -41,6 +42,11 @@ void inlets_free(struct inlets **i);
  * message. */
 void inlets_put(struct inlets *i, const struct inlet *in);
 void inlets_remove(struct inlets *i, uint64_t tenant, int64_t source);
+
+/* What a collector says of the data of all its sources, those to come too: lines as above. Stays
+ * until the collector is removed. */
+void inlets_put_collector(struct inlets *i, uint64_t tenant, int64_t collector,
+                          struct str metadata);
 void inlets_remove_collector(struct inlets *i, uint64_t tenant, int64_t collector);
 void inlets_remove_tenant(struct inlets *i, uint64_t tenant);
 
@@ -51,6 +57,7 @@ void inlet_unref(struct inlet_ref **r);
 const struct inlet *inlet_of(const struct inlet_ref *r) RETURNS_NONNULL;
 const struct rules *inlet_rules(const struct inlet_ref *r); /* NULL: broken */
 const struct boundary *inlet_boundary(const struct inlet_ref *r) RETURNS_NONNULL;
+struct str inlet_inherited(struct inlet_ref *r, struct arena *a); /* what its collector says */
 void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t now_us);
 
 /* Zeros for a source without an inlet. */

@@ -69,6 +69,56 @@ static void a_source_has_one_code_at_a_time(void **state)
     assert_true(has(*state, "new"));
 }
 
+static void expect_inherited(struct inlets *i, const char *code, const char *wanted)
+{
+    struct inlet_ref *r = inlets_find(i, str_of(code));
+    struct arena *a = arena_new(256);
+
+    assert_non_null(r);
+    assert_true(str_eq(inlet_inherited(r, a), str_of(wanted)));
+    inlet_unref(&r);
+    arena_free(&a);
+}
+
+static void sources_inherit_what_their_collector_says_whichever_was_first(void **state)
+{
+    put(*state, 1, 10, 100, "before");
+    expect_inherited(*state, "before", "");
+    inlets_put_collector(*state, 1, 10, STR("category=c\n"));
+    put(*state, 1, 10, 101, "behind");
+    put(*state, 1, 11, 102, "of another collector");
+    put(*state, 2, 10, 103, "of another tenant");
+    expect_inherited(*state, "before", "category=c\n");
+    expect_inherited(*state, "behind", "category=c\n");
+    expect_inherited(*state, "of another collector", "");
+    expect_inherited(*state, "of another tenant", "");
+    inlets_put_collector(*state, 1, 10, STR(""));
+    expect_inherited(*state, "before", "");
+}
+
+static void nothing_is_inherited_from_a_collector_that_was_removed(void **state)
+{
+    struct inlet_ref *held;
+    struct arena *a = arena_new(256);
+
+    inlets_put_collector(*state, 1, 10, STR("category=c\n"));
+    inlets_put_collector(*state, 1, 11, STR("category=d\n"));
+    inlets_put_collector(*state, 2, 10, STR("category=e\n"));
+    put(*state, 1, 10, 100, "ten");
+    held = inlets_find(*state, STR("ten"));
+    inlets_remove_collector(*state, 1, 10);
+    assert_true(str_eq(inlet_inherited(held, a), STR("category=c\n"))); /* data on its way */
+    inlet_unref(&held);
+    put(*state, 1, 10, 100, "ten again");
+    expect_inherited(*state, "ten again", "");
+    inlets_remove_tenant(*state, 1);
+    put(*state, 1, 11, 101, "eleven");
+    put(*state, 2, 10, 102, "kept");
+    expect_inherited(*state, "eleven", "");
+    expect_inherited(*state, "kept", "category=e\n");
+    arena_free(&a);
+}
+
 static void a_boundary_that_cannot_be_used_is_the_end_of_a_line(void **state)
 {
     struct inlet in = {.tenant = 1,
@@ -233,6 +283,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_inlet_is_found_by_its_code_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(a_source_has_one_code_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            sources_inherit_what_their_collector_says_whichever_was_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_is_inherited_from_a_collector_that_was_removed,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_boundary_that_cannot_be_used_is_the_end_of_a_line, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_removed_is_not_found, setup, teardown),

@@ -265,9 +265,12 @@ int sumo_collectors_create(struct call *c, struct fail *f)
 
 int sumo_collector_save(const struct call *c, struct sumo_collector *col, struct fail *f)
 {
-    if (col->is_hosted)
-        return hosted_update(c->tx, c->caller, &col->hosted, f);
-    return agent_update(c->tx, sumo_app(c)->registry, c->caller, &col->agent, f);
+    if (!col->is_hosted)
+        return agent_update(c->tx, sumo_app(c)->registry, c->caller, &col->agent, f);
+    if (hosted_update(c->tx, c->caller, &col->hosted, f) < 0)
+        return -1;
+    sumo_inlets_follow(c, &col->hosted);
+    return 0;
 }
 
 struct change {

@@ -148,6 +148,13 @@ int sumo_take_fields(struct arena *a, const struct json_value *map, struct attri
 /* Everything in the arena. False: it has none. */
 bool sumo_source_inlet(struct arena *a, const struct source *row, struct inlet *out);
 
+/* What a collector gives to the data of its sources, as inlets_put_collector() wants it. */
+struct str sumo_collector_metadata(struct arena *a, const struct profile *profile,
+                                   const struct attributes *fields);
+
+/* On the write lane: after the commit the doors of that collector say what it says now. */
+void sumo_inlets_follow(const struct call *c, const struct hosted *h);
+
 /* --- handlers. A route is listed in sumologic.c once its handler is there --- */
 
 /* collectors.c */

@@ -152,36 +152,43 @@ static void put_value(struct buf *out, struct str value)
     }
 }
 
-static void put_line(struct buf *out, struct str name, struct str value, struct str more)
+/* Of the values that are not empty the first one, or all. */
+static void put_line(struct buf *out, struct str name, const struct str *values, size_t count,
+                     bool adds_up)
 {
-    if (value.len == 0 && more.len == 0)
-        return;
-    buf_put_str(out, name);
-    buf_put_byte(out, '=');
-    put_value(out, value);
-    if (value.len > 0 && more.len > 0)
-        buf_put_str(out, STR(", "));
-    put_value(out, more);
-    buf_put_byte(out, '\n');
+    size_t used = 0;
+
+    for (size_t i = 0; i < count && (used == 0 || adds_up); i++) {
+        if (values[i].len == 0)
+            continue;
+        buf_put_str(out, used == 0 ? name : STR(","));
+        buf_put_byte(out, used == 0 ? '=' : ' ');
+        put_value(out, values[i]);
+        used++;
+    }
+    if (used > 0)
+        buf_put_byte(out, '\n');
 }
 
-struct str received_metadata(struct arena *a, const struct http_req *req, struct str defaults,
-                             struct str signal)
+struct str received_metadata(struct arena *a, const struct http_req *req,
+                             struct received_defaults defaults, struct str signal)
 {
     struct buf out;
 
     buf_init_arena(&out, a, METADATA_MAX * 4);
     for (size_t i = 0; i < COUNTOF(known); i++) {
-        struct str value = http_req_field(req, known[i].field);
-        struct str fallback = default_value(defaults, known[i].name);
-        bool adds_up = str_eq(known[i].name, STR("fields"));
+        struct str said = http_req_field(req, known[i].field);
 
-        if (value.len == 0 && req->query.len > 0)
-            value = query_value(a, req->query, known[i].field);
-        put_line(&out, known[i].name, value,
-                 value.len == 0 || adds_up ? fallback : (struct str){0});
+        if (said.len == 0 && req->query.len > 0)
+            said = query_value(a, req->query, known[i].field);
+
+        const struct str values[] = {said, default_value(defaults.source, known[i].name),
+                                     default_value(defaults.collector, known[i].name)};
+
+        put_line(&out, known[i].name, values, COUNTOF(values),
+                 str_eq(known[i].name, STR("fields")));
     }
-    put_line(&out, STR("signal"), signal, (struct str){0});
+    put_line(&out, STR("signal"), &signal, 1, false);
     return buf_str(&out);
 }
 

@@ -11,11 +11,17 @@
 /* Messages in a body; what is no text is one. */
 uint64_t received_count(const struct boundary *by, struct str type, struct str body);
 
+/* What goes without saying: lines of the same form as the result. */
+struct received_defaults {
+    struct str source;
+    struct str collector;
+};
+
 /* "host=...\nname=...\n": what the header fields say, then the query's parameters of the same
- * names, then the defaults. Whatever names something first wins, but fields add up. `signal`
- * ("logs") may be empty. */
-struct str received_metadata(struct arena *a, const struct http_req *req, struct str defaults,
-                             struct str signal);
+ * names, then the source, then the collector. Whatever names something first wins, but fields add
+ * up. `signal` ("logs") may be empty. */
+struct str received_metadata(struct arena *a, const struct http_req *req,
+                             struct received_defaults defaults, struct str signal);
 
 /* The media type of the data, as far as sinks can send it on. */
 struct str received_type(const struct http_req *req);

@@ -17,7 +17,8 @@ static void expect(bool condition)
 static void check_metadata(struct arena *a, struct str text)
 {
     const struct http_req req = {.query = text};
-    struct str lines = received_metadata(a, &req, text, STR("logs"));
+    struct str lines =
+        received_metadata(a, &req, (struct received_defaults){text, text}, STR("logs"));
     size_t n = 0;
 
     expect(str_ends_with(lines, STR("signal=logs\n")));
@@ -27,7 +28,7 @@ static void check_metadata(struct arena *a, struct str text)
         expect(str_index(line, '=') > 0);
         n++;
     }
-    expect(n <= 6);
+    expect(n <= 8);
 }
 
 static void check_rules(struct arena *a, struct str body, const struct boundary *by)

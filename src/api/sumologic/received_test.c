@@ -59,7 +59,8 @@ static struct str metadata(struct arena *a, struct http_field *fields, size_t co
 {
     const struct http_req req = {.fields = fields, .field_count = count, .query = str_of(query)};
 
-    return received_metadata(a, &req, str_of(defaults), str_of(signal));
+    return received_metadata(a, &req, (struct received_defaults){.source = str_of(defaults)},
+                             str_of(signal));
 }
 
 static void header_fields_go_before_the_query_and_that_before_defaults(void **state)
@@ -82,6 +83,22 @@ static void fields_add_up(void **state)
     assert_str(metadata(*state, NULL, 0, "", "fields=e=f", ""), "fields=e=f\n");
 }
 
+static void what_the_collector_says_goes_last(void **state)
+{
+    struct http_field fields[] = {FIELD("x-sumo-fields", "a=b")};
+    const struct http_req req = {.fields = fields, .field_count = 1, .query = STR("x")};
+    const struct received_defaults both = {
+        .source = STR("category=source\nfields=c=d\n"),
+        .collector = STR("category=collector\nfields=e=f\n"),
+    };
+    const struct received_defaults alone = {.collector = both.collector};
+
+    assert_str(received_metadata(*state, &req, both, STR("")),
+               "category=source\nfields=a=b, c=d, e=f\n");
+    assert_str(received_metadata(*state, &req, alone, STR("logs")),
+               "category=collector\nfields=a=b, e=f\nsignal=logs\n");
+}
+
 /* One value, one line, however it was sent. */
 static void no_value_begins_a_line_of_its_own(void **state)
 {
@@ -96,7 +113,7 @@ static void long_values_are_cut(void **state)
     const struct http_req req = {.fields = fields, .field_count = 1};
 
     memset(value, 'v', 100000);
-    assert_true(received_metadata(*state, &req, STR(""), STR("")).len < 8192);
+    assert_true(received_metadata(*state, &req, (struct received_defaults){0}, STR("")).len < 8192);
 }
 
 static void a_query_is_a_message_without_its_metadata(void **state)
@@ -219,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(header_fields_go_before_the_query_and_that_before_defaults,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(fields_add_up, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_the_collector_says_goes_last, setup, teardown),
         cmocka_unit_test_setup_teardown(no_value_begins_a_line_of_its_own, setup, teardown),
         cmocka_unit_test_setup_teardown(long_values_are_cut, setup, teardown),
         cmocka_unit_test_setup_teardown(a_query_is_a_message_without_its_metadata, setup, teardown),

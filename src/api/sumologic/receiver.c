@@ -54,7 +54,7 @@ static struct str signal_of(const struct route *route)
     return STR("");
 }
 
-static struct intake *intake_new(struct call *c, struct str defaults)
+static struct intake *intake_new(struct call *c, struct received_defaults defaults)
 {
     const struct http_req *req = &c->x->req;
     struct intake *in = arena_new_type(c->arena, struct intake);
@@ -128,7 +128,8 @@ int sumo_receive(struct call *c, struct fail *f)
     if (c->x->req.method == HTTP_HEAD)
         return 0;
 
-    struct intake *in = intake_new(c, inlet->metadata);
+    struct intake *in =
+        intake_new(c, (struct received_defaults){inlet->metadata, inlet_inherited(ref, c->arena)});
 
     in->inlet = ref;
     in->append.record.tenant = inlet->tenant;
@@ -165,7 +166,13 @@ int sumo_receive_agent(struct call *c, struct fail *f)
     if (check_spool(c, f) < 0)
         return -1;
 
-    struct intake *in = intake_new(c, STR(""));
+    struct received_defaults defaults = {0};
+    struct agent agent = {0};
+
+    if (agents_get_numbered(sumo_realm(c)->agents, c->arena, collector, &agent))
+        defaults.collector = sumo_collector_metadata(c->arena, &agent.profile, &agent.remote);
+
+    struct intake *in = intake_new(c, defaults);
 
     in->append.record.tenant = c->caller->tenant;
     in->append.record.collector = collector;

@@ -297,6 +297,8 @@ static int create_write(struct call *c, struct fail *f)
         source_create_as(c->tx, c->caller, id, &row, f) < 0)
         return -1;
     doors_follow(c, &row);
+    if (col.is_hosted)
+        sumo_inlets_follow(c, &col.hosted);
     sumo_etag(c, source_doc_etag(c->arena, &doc));
     c->status = 201;
     http_resp_add(c->x, STR("location"),

@@ -13,18 +13,22 @@
 
 #define SHARDS 16
 
+/* What several inlets have together. */
+struct shared {
+    pthread_mutex_t lock; /* guards refs, and what else the structure says */
+    size_t refs;
+};
+
 /* What came through the door of one source, whatever its settings were at the time. */
 struct tally {
-    pthread_mutex_t lock; /* guards all */
-    size_t refs;
+    struct shared shared; /* guards all */
     struct inlet_stats stats;
 };
 
 /* A collector, as far as its sources need it. */
 struct owner {
-    pthread_mutex_t lock; /* guards all but the key */
-    size_t refs;
-    char *metadata; /* heap */
+    struct shared shared; /* guards metadata */
+    char *metadata;       /* heap */
     struct owner_key {
         uint64_t tenant;
         int64_t collector;
@@ -56,58 +60,46 @@ struct inlet_ref {
     struct inlet_ref *next_gone; /* of whoever removes several */
 };
 
-/* --- tallies --- */
+/* --- tallies and owners --- */
 
-static struct tally *tally_ref(struct tally *t)
+static void shared_init(struct shared *s)
 {
-    pthread_mutex_lock(&t->lock);
-    t->refs++;
-    pthread_mutex_unlock(&t->lock);
-    return t;
+    pthread_mutex_init(&s->lock, NULL);
+    s->refs = 1;
 }
 
-static void tally_unref(struct tally *t)
+static void shared_ref(struct shared *s)
 {
-    pthread_mutex_lock(&t->lock);
+    pthread_mutex_lock(&s->lock);
+    s->refs++;
+    pthread_mutex_unlock(&s->lock);
+}
 
-    bool last = --t->refs == 0;
+/* True: that was the last one, the rest is to be freed. */
+static bool shared_unref(struct shared *s)
+{
+    pthread_mutex_lock(&s->lock);
 
-    pthread_mutex_unlock(&t->lock);
-    if (!last)
-        return;
-    pthread_mutex_destroy(&t->lock);
-    free(t);
+    bool last = --s->refs == 0;
+
+    pthread_mutex_unlock(&s->lock);
+    if (last)
+        pthread_mutex_destroy(&s->lock);
+    return last;
 }
 
 static struct tally *tally_new(void)
 {
     struct tally *t = heap_new_type(struct tally);
 
-    pthread_mutex_init(&t->lock, NULL);
-    t->refs = 1;
+    shared_init(&t->shared);
     return t;
-}
-
-/* --- owners --- */
-
-static struct owner *owner_ref(struct owner *o)
-{
-    pthread_mutex_lock(&o->lock);
-    o->refs++;
-    pthread_mutex_unlock(&o->lock);
-    return o;
 }
 
 static void owner_unref(struct owner *o)
 {
-    pthread_mutex_lock(&o->lock);
-
-    bool last = --o->refs == 0;
-
-    pthread_mutex_unlock(&o->lock);
-    if (!last)
+    if (!shared_unref(&o->shared))
         return;
-    pthread_mutex_destroy(&o->lock);
     free(o->metadata);
     free(o);
 }
@@ -126,8 +118,7 @@ static struct owner *owner_of(struct inlets *i, uint64_t tenant, int64_t collect
     if (o)
         return o;
     o = heap_new_type(struct owner);
-    pthread_mutex_init(&o->lock, NULL);
-    o->refs = 1;
+    shared_init(&o->shared);
     o->metadata = heap_cstr(STR(""));
     o->key = key;
     map_put(i->by_collector, owner_key(o), o);
@@ -140,7 +131,8 @@ static void ref_free(struct inlet_ref *r)
 {
     struct arena *a = r->arena;
 
-    tally_unref(r->tally);
+    if (shared_unref(&r->tally->shared))
+        free(r->tally);
     owner_unref(r->owner);
     arena_free(&a);
 }
@@ -279,8 +271,11 @@ void inlets_put(struct inlets *i, const struct inlet *in)
 
     struct inlet_ref *before = map_put(i->by_source, key_bytes(&key), r);
 
-    r->tally = before ? tally_ref(before->tally) : tally_new();
-    r->owner = owner_ref(owner_of(i, in->tenant, in->collector));
+    r->tally = before ? before->tally : tally_new();
+    if (before)
+        shared_ref(&r->tally->shared);
+    r->owner = owner_of(i, in->tenant, in->collector);
+    shared_ref(&r->owner->shared);
     if (before)
         hide_code(before);
     pthread_mutex_lock(&r->shard->lock);
@@ -312,10 +307,10 @@ void inlets_put_collector(struct inlets *i, uint64_t tenant, int64_t collector, 
 
     struct owner *o = owner_of(i, tenant, collector);
 
-    pthread_mutex_lock(&o->lock);
+    pthread_mutex_lock(&o->shared.lock);
     free(o->metadata);
     o->metadata = copy;
-    pthread_mutex_unlock(&o->lock);
+    pthread_mutex_unlock(&o->shared.lock);
     pthread_mutex_unlock(&i->lock);
 }
 
@@ -426,11 +421,11 @@ struct str inlet_inherited(struct inlet_ref *r, struct arena *a)
 {
     struct owner *o = r->owner;
 
-    pthread_mutex_lock(&o->lock);
+    pthread_mutex_lock(&o->shared.lock);
 
     struct str copy = arena_str(a, str_of(o->metadata));
 
-    pthread_mutex_unlock(&o->lock);
+    pthread_mutex_unlock(&o->shared.lock);
     return copy;
 }
 
@@ -438,12 +433,12 @@ void inlet_count(struct inlet_ref *r, uint64_t messages, uint64_t bytes, int64_t
 {
     struct tally *t = r->tally;
 
-    pthread_mutex_lock(&t->lock);
+    pthread_mutex_lock(&t->shared.lock);
     t->stats.requests++;
     t->stats.messages += messages;
     t->stats.bytes += bytes;
     t->stats.last_us = MAX(t->stats.last_us, now_us);
-    pthread_mutex_unlock(&t->lock);
+    pthread_mutex_unlock(&t->shared.lock);
 }
 
 void inlets_stats(struct inlets *i, uint64_t tenant, int64_t source, struct inlet_stats *out)
@@ -456,9 +451,9 @@ void inlets_stats(struct inlets *i, uint64_t tenant, int64_t source, struct inle
     struct inlet_ref *r = map_get(i->by_source, key_bytes(&key));
 
     if (r) {
-        pthread_mutex_lock(&r->tally->lock);
+        pthread_mutex_lock(&r->tally->shared.lock);
         *out = r->tally->stats;
-        pthread_mutex_unlock(&r->tally->lock);
+        pthread_mutex_unlock(&r->tally->shared.lock);
     }
     pthread_mutex_unlock(&i->lock);
 }

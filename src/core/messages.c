@@ -143,12 +143,13 @@ static bool begins(const struct messages *m, struct str line)
 
 /* --- the walk --- */
 
-/* The first line, without its line break; *rest moves behind that. */
+/* The first line, without its line break; *rest moves behind that. All carriage returns before the
+ * end belong to it: a line of one would be none once it is followed by a line feed. */
 static struct str take_line(struct str *rest)
 {
     struct str line = str_cut(rest, '\n');
 
-    if (line.len > 0 && line.p[line.len - 1] == '\r')
+    while (line.len > 0 && line.p[line.len - 1] == '\r')
         line.len--;
     return line;
 }

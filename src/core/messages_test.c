@@ -44,6 +44,7 @@ static void each_line_is_a_message(void **state)
     expect(*state, BOUNDARY_LINE, "", "a\n b\r\n\r\n\nc\n", "a| b|c");
     expect(*state, BOUNDARY_LINE, "", "\n\r\n", "");
     expect(*state, BOUNDARY_LINE, "", "a\rb\n", "a\rb");
+    expect(*state, BOUNDARY_LINE, "", "\r\r\na\r\r\nb\r", "a|b");
 }
 
 static void a_request_is_a_message(void **state)

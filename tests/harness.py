@@ -20,7 +20,7 @@ PATIENCE = 60  # seconds; a sanitizer on a busy machine is slow, a hang is for e
 
 # Words that no log of a healthy process holds.
 ALARMS = re.compile(r"panic|AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehavior"
-                    r"|runtime error:|Assertion .* failed|SEGV|core dumped|\bBUG\b")
+                    r"|runtime error:|Assertion .* failed|DEADLYSIGNAL|core dumped|\bBUG\b")
 
 
 def wait_for(what, condition, seconds=PATIENCE):

@@ -305,6 +305,15 @@ class Printer(json_format._Printer):
         return js
 
 
+def steadily(ask):
+    """Once in millions of times the reference says that a message lacks a method of its class,
+    ListFields, and finds it when it is asked again. What input is to blame for stays an error."""
+    try:
+        return ask()
+    except AttributeError:
+        return ask()
+
+
 class Reference:
     def __init__(self, path):
         files = descriptor_pb2.FileDescriptorSet.FromString(open(path, "rb").read())
@@ -317,16 +326,19 @@ class Reference:
 
     def parse(self, index, text, flags):
         """The message that a text is, or None."""
-        message = self.classes[index]()
-        try:
+        def read():
+            message = self.classes[index]()
             js = json.loads(text.decode(), object_pairs_hook=json_format._DuplicateChecker,
                             parse_float=Real, parse_constant=refuse, parse_int=whole)
             json.dumps(js, ensure_ascii=False, default=str).encode()
             Parser(bool(flags & IGNORE_UNKNOWN), self.pool, 100).ConvertMessage(js, message, "")
+            return message
+
+        try:
+            return steadily(read)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError,
                 json_format.ParseError):
             return None
-        return message
 
     def show(self, index, data, flags):
         """What a message is as JSON, or None."""
@@ -334,7 +346,8 @@ class Reference:
                           bool(flags & ENUM_NUMBERS), self.pool)
         printer.int64_numbers = bool(flags & INT64_NUMBERS)
         try:
-            return printer._MessageToJsonObject(self.classes[index].FromString(data))
+            return steadily(lambda: printer._MessageToJsonObject(
+                self.classes[index].FromString(data)))
         except (ValueError, TypeError, OverflowError, KeyError, DecodeError,
                 SystemError, json_format.SerializeToJsonError):
             return None

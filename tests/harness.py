@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -32,6 +33,21 @@ def wait_for(what, condition, seconds=PATIENCE):
             return found
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
         time.sleep(0.005)
+
+
+def own_port():
+    """A port to come back to: nobody listens there, and it is none of those that the kernel gives to
+    connections and to whoever takes any, so that nobody gets it by chance meanwhile."""
+    given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    lowest, highest = map(int, given)
+    ports = [port for port in range(10000, 65536) if not lowest <= port <= highest]
+    while True:
+        port = random.SystemRandom().choice(ports)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+        except OSError:
+            continue
 
 
 def urls_in(value):

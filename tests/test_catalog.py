@@ -5,7 +5,7 @@ import json
 import grpc
 import pytest
 
-from harness import Server
+from harness import Server, own_port
 from test_first_start import USAGE, refused_start
 
 HEALTH = "grpc.health.v1.Health"
@@ -48,11 +48,8 @@ def test_health_knows_the_server_and_its_services(shared):
 
 
 def test_a_listener_may_list_services_of_its_own(tmp_path):
-    with Server(tmp_path) as probe:
-        port = probe.port()  # free again when it has stopped
-    other = tmp_path / "other"
-    other.mkdir()
-    with Server(other, "--reflection-services", f"{port}={HEALTH},{REFLECTION[0]}",
+    port = own_port()
+    with Server(tmp_path, "--reflection-services", f"{port}={HEALTH},{REFLECTION[0]}",
                 listen=(f"127.0.0.1:{port}", "127.0.0.1:0")) as server:
         plain = next(p for p in (int(u.rstrip("/").rpartition(":")[2]) for u in server.endpoints)
                      if p != port)

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from harness import Server, wait_for
+from harness import Server, own_port, wait_for
 from sumo.client import Sumo
 from sumo.extension import LONGEST_PAUSE, Extension, StartFailed
 
@@ -179,11 +179,11 @@ def test_a_batch_that_nobody_can_unpack_is_dropped(make):
 @pytest.fixture
 def away(tmp_path):
     """A server that was stopped again, and an extension that was in."""
-    server = Server(tmp_path / "server", "--rate-sumologic-key-per-minute", "0").start()
+    # The port has to be the same the next time.
+    server = Server(tmp_path / "server", "--rate-sumologic-key-per-minute", "0",
+                    listen=(f"127.0.0.1:{own_port()}",)).start()
     with Sumo(server) as sumo:
         token = sumo.installation_token()["encodedTokenAndUrl"]
-    # The port has to be the same the next time.
-    server.listen = [f"127.0.0.1:{server.port()}"]
     return server, token
 
 

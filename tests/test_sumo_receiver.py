@@ -13,7 +13,7 @@ import zlib
 import pytest
 
 from fleet.client import case
-from harness import Closed, Server, Wire, wait_for
+from harness import Closed, Server, Wire, own_port, wait_for
 from sumo.client import Sumo, error_of
 from sumo.target import Target
 
@@ -663,8 +663,7 @@ def test_requests_that_are_messages_stay_apart(tmp_path):
 
 
 def test_what_waits_outlives_its_source_and_collector(tmp_path):
-    with Target() as probe:
-        port = probe.port
+    port = own_port()
     with Server(tmp_path, "--sink-targets", f"there=http://127.0.0.1:{port}/in", "--sink-retry",
                 "10ms", "--sink-retry-max", "20ms", "--outbound-allow",
                 "127.0.0.1") as server, Sumo(server) as sumo:
@@ -682,8 +681,7 @@ def test_what_waits_outlives_its_source_and_collector(tmp_path):
 
 
 def test_a_sink_under_a_new_name_gets_what_is_there(tmp_path):
-    with Target() as probe:
-        port = probe.port
+    port = own_port()
     away = ["--sink-targets", f"old=http://127.0.0.1:{port}/in", "--outbound-allow", "127.0.0.1"]
     with Server(tmp_path, *away) as server, Sumo(server) as sumo:
         door = Door(sumo)
@@ -697,7 +695,7 @@ def test_a_sink_under_a_new_name_gets_what_is_there(tmp_path):
 
 def test_a_server_that_stops_while_its_target_hangs(tmp_path):
     """It is not held up for long, and the data comes with the next start."""
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with socket.create_server(("127.0.0.1", own_port())) as silent:
         port = silent.getsockname()[1]
         flags = ["--sink-targets", f"there=http://127.0.0.1:{port}/in", "--outbound-allow",
                  "127.0.0.1", "--sink-retry", "10ms"]
@@ -726,8 +724,7 @@ def test_a_file_that_may_not_grow_is_a_full_disk(tmp_path):
 
 
 def test_a_target_that_is_away_and_a_server_that_is_killed(tmp_path):
-    with Target() as probe:
-        port = probe.port
+    port = own_port()
     server = Server(tmp_path, "--sink-targets", f"there=http://127.0.0.1:{port}/in",
                     "--sink-retry", "10ms", "--sink-retry-max", "20ms", "--outbound-allow",
                     "127.0.0.1").start()
@@ -745,8 +742,7 @@ def test_a_target_that_is_away_and_a_server_that_is_killed(tmp_path):
 
 
 def test_senders_are_held_back_when_nothing_goes_on(tmp_path):
-    with Target() as probe:
-        port = probe.port
+    port = own_port()
     with Server(tmp_path, "--sink-targets", f"there=http://127.0.0.1:{port}/in",
                 "--sink-retry", "10ms", "--sink-retry-max", "20ms", "--outbound-allow",
                 "127.0.0.1", "--spool-total-bytes", "1MiB", "--spool-segment-bytes",

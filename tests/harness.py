@@ -117,6 +117,7 @@ class Server:
         self.exit_code = exit_code
         self.process = None
         self.told = False  # to end: a second SIGTERM would cut the drain short
+        self.killed = False  # once, on this directory
         self.endpoints = []
 
     # -- life
@@ -147,6 +148,7 @@ class Server:
         return self
 
     def kill(self):
+        self.killed = True
         self.process.kill()
         self.process.wait(PATIENCE)
 

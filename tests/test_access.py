@@ -95,7 +95,7 @@ def test_a_scope_that_the_role_does_not_have_is_refused(world):
 
 
 def test_a_key_ends_when_it_expires(world):
-    made = world.request("POST", "/admin/v1/keys", {"role": "viewer", "expires": "1s"}).json()
+    made = world.request("POST", "/admin/v1/keys", {"role": "viewer", "expires": "3s"}).json()
     assert world.request("GET", "/admin/v1/whoami", token=made["token"]).status == 200
     wait_for("the key to expire", lambda: world.request(
         "GET", "/admin/v1/whoami", token=made["token"]).status == 401)
@@ -152,12 +152,14 @@ def test_changes_are_on_the_record(world):
 
 # -- how much
 
+MANY = 60  # requests in a row: more than some seconds give back, however slow the machine
+
 
 def test_more_than_the_rate_is_refused_for_a_while(tmp_path):
     with Server(tmp_path, "--rate-admin-key-per-second", "5", "--rate-admin-key-burst",
                 "5") as server, server.connect() as wire:
         token = server.token()
-        answers = [wire.request("GET", "/admin/v1/whoami", token=token) for _ in range(12)]
+        answers = [wire.request("GET", "/admin/v1/whoami", token=token) for _ in range(MANY)]
         assert answers[0].status == 200
         refused = [a for a in answers if a.status == 429]
         assert refused
@@ -187,7 +189,7 @@ def test_the_rate_of_a_tenant_is_that_of_its_keys_together(tmp_path):
             other = wire.request("POST", "/admin/v1/keys", {"role": "viewer"},
                                  server.token()).json()
             seen = [wire.request("GET", "/admin/v1/whoami", token=t).status
-                    for t in [server.token(), other["token"]] * 5]
+                    for t in [server.token(), other["token"]] * (MANY // 2)]
         assert 429 in seen
 
 

@@ -23,7 +23,13 @@ def test_alive_follows_the_beats(quick):
     collector = quick.register("c")
     quick.create("hosted")
     source = quick.add_source(collector.id, sourceType="LocalFile", name="s", pathExpression="/x")
-    assert source["alive"] is True
+
+    def lives():
+        """A machine may be so slow that a beat's second is over before the answer."""
+        assert collector.beat() == 204
+        return collector.seen()["alive"] and quick.source(collector.id, source["id"])["alive"]
+
+    wait_for("life", lives)
     wait_for("silence to count", lambda: not collector.seen()["alive"])
     assert quick.listed("?filter=dead") == ["c"]
     assert quick.listed("?filter=alive") == ["hosted"], "hosted ones always live"
@@ -31,9 +37,8 @@ def test_alive_follows_the_beats(quick):
     assert quick.source(collector.id, source["id"])["alive"] is False
     tag = quick.etag(f"/collectors/{collector.id}")
     before = collector.seen()["lastSeenAlive"]
-    assert collector.beat() == 204
-    shown = collector.seen()
-    assert shown["alive"] is True and shown["lastSeenAlive"] > before
+    wait_for("life again", lives)
+    assert collector.seen()["lastSeenAlive"] > before
     assert quick.etag(f"/collectors/{collector.id}") == tag
 
 
@@ -47,7 +52,8 @@ def test_management_and_data_are_no_beats(quick):
 
 
 def test_E_49_an_ephemeral_collector_goes(tmp_path):
-    with Server(tmp_path, "--sumologic-ephemeral-after", "1s", "--agents-seen-interval", "100ms",
+    # Long enough that one that beats as often as it can is never late, however slow the machine.
+    with Server(tmp_path, "--sumologic-ephemeral-after", "4s", "--agents-seen-interval", "100ms",
                 "--rate-sumologic-key-per-minute", "0") as server, Sumo(server) as sumo:
         token = sumo.installation_token()["encodedTokenAndUrl"]
         stays = sumo.register("stays", token)

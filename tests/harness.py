@@ -193,8 +193,9 @@ class Server:
         assert not alarm, f"{alarm[0]} in the log:\n{self.log()[-6000:]}"
 
     def lines(self):
-        """The log's JSON lines."""
-        return [json.loads(line) for line in self.log().splitlines() if line.startswith("{")]
+        """The log's JSON lines, but for one that is being written."""
+        whole = self.log().split("\n")[:-1]
+        return [json.loads(line) for line in whole if line.startswith("{")]
 
     def wait_for_line(self, **wanted):
         """The first log line that has all these members."""

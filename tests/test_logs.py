@@ -133,7 +133,7 @@ def test_secrets_never_appear(tmp_path):
 def test_logfmt_when_asked_for(tmp_path):
     with Server(tmp_path, "--log-format", "logfmt") as server:
         server.request("GET", "/nope", headers=["X-Request-Id: plain"])
-        line = wait_for("the line", lambda: next((l for l in server.log().splitlines()
+        line = wait_for("the line", lambda: next((l for l in server.log().split("\n")[:-1]
                                                   if "request_id=plain" in l), None))
         assert "code=404" in line and "route=admin.unmatched" in line
         assert not line.startswith("{")

@@ -263,7 +263,8 @@ static void *server_run(void *arg)
     return NULL;
 }
 
-static int listen_on_loopback(uint16_t *port)
+/* Nobody listens there yet, and nobody else can. */
+static int bind_to_loopback(uint16_t *port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -272,7 +273,6 @@ static int listen_on_loopback(uint16_t *port)
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)(void *)&in, sizeof(in)), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&in, &len), 0);
-    assert_int_equal(listen(fd, 64), 0);
     *port = ntohs(in.sin_port);
     return fd;
 }
@@ -318,7 +318,8 @@ static int ground_set_up(void **state)
     struct allow_list *l = allow("127.0.0.0/8");
     struct fail f;
 
-    g->server.listener = listen_on_loopback(&g->server.port);
+    g->server.listener = bind_to_loopback(&g->server.port);
+    assert_int_equal(listen(g->server.listener, 64), 0);
     g->server.stop = eventfd(0, EFD_CLOEXEC);
     for (int i = 0; i < CONNS; i++)
         g->server.conns[i].fd = -1;
@@ -644,10 +645,13 @@ static void a_deadline_in_the_past_never_reaches_the_server(void **state)
 static void a_closed_port_is_unavailable(void **state)
 {
     struct ground *g = *state;
-    struct http_fetch x = fetch_of(g, "/ok");
+    uint16_t port;
+    int closed = bind_to_loopback(&port);
+    struct http_fetch x = {.arena = g->arena};
 
-    server_stop(g);
+    x.url = arena_printf(g->arena, "http://127.0.0.1:%u/ok", port);
     fetch_fails(g, &x, CODE_UNAVAILABLE, "connect");
+    close(closed);
 }
 
 static void a_broken_answer_is_unavailable(void **state)

@@ -934,15 +934,21 @@ static void a_server_that_is_not_there_is_unavailable(void **state UNUSED)
 {
     struct ground *g = ground_new();
     struct grpc_testing_simple_response *response;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof(to);
+    int closed = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char target[64];
 
-    snprintf(target, sizeof(target), "127.0.0.1:%u", httpd_port(g->httpd, 0));
-    httpd_free(&g->httpd);
+    /* A port that is taken and not listened at: nobody else can be there. */
+    assert_int_equal(bind(closed, (struct sockaddr *)&to, len), 0);
+    assert_int_equal(getsockname(closed, (struct sockaddr *)&to, &len), 0);
+    snprintf(target, sizeof(target), "127.0.0.1:%u", ntohs(to.sin_port));
     grpc_channel_free(&g->channel);
     g->channel = channel_to(g, target);
     assert_int_equal(unary(g, "echo", NULL, &response, NULL), -1);
     assert_int_equal(g->f.code, CODE_UNAVAILABLE);
     assert_string_equal(g->f.reason, "connect");
+    close(closed);
     ground_free(g);
 }
 

@@ -36,8 +36,8 @@ def wait_for(what, condition, seconds=PATIENCE):
 
 
 def own_port():
-    """A port to come back to: nobody listens there, and it is none of those that the kernel gives to
-    connections and to whoever takes any, so that nobody gets it by chance meanwhile."""
+    """A port to come back to: nobody listens there, and it is none of those that the kernel gives
+    to connections and to whoever takes any, so that nobody gets it by chance meanwhile."""
     given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     lowest, highest = map(int, given)
     ports = [port for port in range(10000, 65536) if not lowest <= port <= highest]

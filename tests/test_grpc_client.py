@@ -280,7 +280,7 @@ def test_custom_metadata(types, peer, client):
 
 
 def connected(client):
-    """So that all of a call's time is for the call: it has to reach the server before it is over."""
+    """So that all of a call's time is for the call: it has to reach the server within that."""
     assert client.call("EmptyCall") == b""
 
 

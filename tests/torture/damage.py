@@ -279,7 +279,7 @@ def file_is_older(server, _, older):
 
 
 def page_is_overwritten(server, _, __):
-    """One that is in use, by bytes that are no page: what is overwritten in a free one is no loss."""
+    """One that is in use, by bytes that are no page: in a free one there is nothing to lose."""
     with closing(sqlite3.connect(server.data_file())) as database:
         size, = database.execute("pragma page_size").fetchone()
         root, = database.execute("select rootpage from sqlite_master where name = ?",

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "server/data_watch.h"
 #include "store/store_open.h"
 
@@ -85,24 +85,6 @@ static int setup(void **state)
     return 0;
 }
 
-static void empty(const char *path)
-{
-    DIR *d = opendir(path);
-    struct dirent *e;
-    char name[512];
-
-    while (d && (e = readdir(d))) {
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
-        if (unlink(name) < 0)
-            empty(name);
-    }
-    if (d)
-        closedir(d);
-    IGNORE(rmdir(path));
-}
-
 static int teardown(void **state)
 {
     struct world *w = *state;
@@ -115,7 +97,7 @@ static int teardown(void **state)
     logger_free(&w->logger);
     clock_free(&w->clock);
     arena_free(&w->arena);
-    empty(w->dir);
+    folder_remove(w->dir);
     free(w);
     return 0;
 }

@@ -9,13 +9,13 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "api/fleet/fleet.h"
 #include "api/host.h"
+#include "base/folder_fixture.h"
 #include "core/bootstrap.h"
 #include "core/tenant.h"
 #include "store/store_open.h"
@@ -168,9 +168,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    DIR *dir;
-    const struct dirent *entry;
-
     (void)state;
     workers_free(&w.workers);
     store_close(&w.store);
@@ -182,12 +179,7 @@ static int tear_down(void **state)
     logger_free(&w.logger);
     clock_free(&w.clock);
     arena_free(&w.arena);
-    dir = opendir(w.dir);
-    while (dir && (entry = readdir(dir)) != NULL)
-        IGNORE(unlinkat(dirfd(dir), entry->d_name, 0));
-    if (dir)
-        closedir(dir);
-    rmdir(w.dir);
+    folder_remove(w.dir);
     pthread_cond_destroy(&w.arrived);
     pthread_mutex_destroy(&w.lock);
     return 0;

@@ -7,12 +7,12 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "core/bootstrap.h"
 #include "core/event.h"
 #include "core/tenant.h"
@@ -121,8 +121,6 @@ static void start(struct home *h)
 static int tear_down(void **state)
 {
     struct home *h = *state;
-    DIR *dir;
-    const struct dirent *entry;
 
     if (h->scheduler)
         scheduler_stop(h->scheduler);
@@ -135,12 +133,7 @@ static int tear_down(void **state)
     logger_free(&h->logger);
     clock_free(&h->clock);
     arena_free(&h->arena);
-    dir = opendir(h->dir);
-    while (dir && (entry = readdir(dir)) != NULL)
-        IGNORE(unlinkat(dirfd(dir), entry->d_name, 0));
-    if (dir)
-        closedir(dir);
-    rmdir(h->dir);
+    folder_remove(h->dir);
     pthread_cond_destroy(&h->changed);
     pthread_mutex_destroy(&h->lock);
     test_free(h);

@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "codec/json.h"
 #include "server/server.h"
 
@@ -45,25 +45,13 @@ static int set_up(void **state)
     return 0;
 }
 
-static void remove_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-
-    while (dir && (entry = readdir(dir)) != NULL)
-        IGNORE(unlinkat(dirfd(dir), entry->d_name, 0));
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
 static int tear_down(void **state)
 {
     struct home *h = *state;
 
     server_free(&h->server);
     config_free(&h->config);
-    remove_files(h->dir);
+    folder_remove(h->dir);
     logger_free(&h->logger);
     clock_free(&h->clock);
     arena_free(&h->arena);

@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "net/http_client.h"
 #include "sink/record_text.h"
 #include "sink/sink.h"
@@ -80,25 +80,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static void remove_tree(const char *dir)
-{
-    DIR *d = opendir(dir);
-    const struct dirent *e;
-
-    while (d && (e = readdir(d)) != NULL) {
-        char path[512];
-
-        if (e->d_name[0] == '.')
-            continue;
-        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-        if (unlink(path) != 0)
-            remove_tree(path);
-    }
-    if (d)
-        closedir(d);
-    rmdir(dir);
-}
-
 static int tear_down(void **state)
 {
     struct world *w = *state;
@@ -110,7 +91,7 @@ static int tear_down(void **state)
     metrics_free(&w->metrics);
     clock_free(&w->clock);
     arena_free(&w->arena);
-    remove_tree(w->dir);
+    folder_remove(w->dir);
     free(w);
     return 0;
 }

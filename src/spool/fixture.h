@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "spool/spool_internal.h"
 
 struct fixture {
@@ -113,7 +114,6 @@ static inline size_t fixture_files(const struct fixture *x, const char *ending, 
 static inline int fixture_teardown(void **state)
 {
     struct fixture *x = *state;
-    char path[512];
 
     /* A test that failed leaves them open. */
     for (struct spool_mark *m = x->spool ? x->spool->marks : NULL; m; m = m->next)
@@ -122,10 +122,7 @@ static inline int fixture_teardown(void **state)
     spool_close(&x->spool);
     arena_free(&x->arena);
     clock_free(&x->clock);
-    fixture_files(x, "", true);
-    fixture_path(x, "", path);
-    IGNORE(rmdir(path));
-    IGNORE(rmdir(x->dir));
+    folder_remove(x->dir);
     free(x);
     return 0;
 }

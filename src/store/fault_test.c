@@ -172,7 +172,7 @@ static void sweep(struct fixture *x, enum sql_class class)
         if (!hit)
             assert_int_equal(r, 0);
         assert_whole(x, dir, steps);
-        fixture_remove_dir(dir);
+        folder_remove(dir);
         arena_reset(x->arena);
         assert_true(k < 1000);
     } while (hit);

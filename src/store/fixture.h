@@ -10,12 +10,12 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/folder_fixture.h"
 #include "core/tenant.h"
 #include "store/store_open.h"
 
@@ -30,25 +30,6 @@ struct fixture {
     struct tenant tenant; /* "default" */
     struct fail fail;
 };
-
-static inline void fixture_remove_dir(const char *dir)
-{
-    DIR *d = opendir(dir);
-    struct dirent *e;
-    char path[4096];
-
-    while (d && (e = readdir(d))) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
-            continue;
-        if (snprintf(path, sizeof(path), "%s/%s", dir, e->d_name) >= (int)sizeof(path))
-            continue;
-        if (unlink(path) < 0)
-            fixture_remove_dir(path);
-    }
-    if (d)
-        closedir(d);
-    IGNORE(rmdir(dir));
-}
 
 static inline const char *fixture_path(struct fixture *x, const char *name)
 {
@@ -80,7 +61,7 @@ static inline void fixture_free(struct fixture *x)
     store_close(&x->store);
     arena_free(&x->arena);
     clock_free(&x->clock);
-    fixture_remove_dir(x->dir);
+    folder_remove(x->dir);
     free(x);
 }
 

@@ -189,7 +189,7 @@ static void an_old_file_survives_a_kill_at_every_call(void **state)
     size_t at = 1;
 
     for (bool killed = true; killed; at++) {
-        fixture_remove_dir(x->dir);
+        folder_remove(x->dir);
         assert_int_equal(mkdir(x->dir, 0700), 0);
         make_first_schema(x);
         killed = migrate_in_child(x, at);
@@ -206,7 +206,7 @@ static void a_new_file_survives_a_kill_at_every_call(void **state)
     size_t at = 1;
 
     for (bool killed = true; killed; at++) {
-        fixture_remove_dir(x->dir);
+        folder_remove(x->dir);
         assert_int_equal(mkdir(x->dir, 0700), 0);
         killed = migrate_in_child(x, at);
         assert_int_equal(fixture_open(x), 0);

@@ -41,6 +41,7 @@ def own_port():
     given = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
     lowest, highest = map(int, given)
     ports = [port for port in range(10000, 65536) if not lowest <= port <= highest]
+    ports = ports or range(10000, 65536)  # where the kernel gives them all
     while True:
         port = random.SystemRandom().choice(ports)
         try:

@@ -314,13 +314,20 @@ void inlets_put_collector(struct inlets *i, uint64_t tenant, int64_t collector, 
     pthread_mutex_unlock(&i->lock);
 }
 
-static bool is_of(uint64_t tenant, int64_t collector, uint64_t its_tenant, int64_t its_collector)
+/* False: there was none, so no inlet either. i->lock is held. */
+static bool remove_owner(struct inlets *i, uint64_t tenant, int64_t collector)
 {
-    return its_tenant == tenant && (collector == 0 || its_collector == collector);
+    const struct owner_key key = {tenant, collector};
+    struct owner *o = map_remove(i->by_collector, str_make(&key, sizeof(key)));
+
+    if (!o)
+        return false;
+    owner_unref(o);
+    return true;
 }
 
 /* i->lock is held. */
-static void remove_owners(struct inlets *i, uint64_t tenant, int64_t collector)
+static void remove_owners(struct inlets *i, uint64_t tenant)
 {
     struct owner *gone = NULL;
     struct str key;
@@ -330,7 +337,7 @@ static void remove_owners(struct inlets *i, uint64_t tenant, int64_t collector)
     while (map_next(i->by_collector, &at, &key, &value)) {
         struct owner *o = value;
 
-        if (!is_of(tenant, collector, o->key.tenant, o->key.collector))
+        if (o->key.tenant != tenant)
             continue;
         o->next_gone = gone;
         gone = o;
@@ -339,24 +346,22 @@ static void remove_owners(struct inlets *i, uint64_t tenant, int64_t collector)
         struct owner *o = gone;
 
         gone = o->next_gone;
-        map_remove(i->by_collector, owner_key(o));
-        owner_unref(o);
+        remove_owner(i, tenant, o->key.collector);
     }
 }
 
-static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
+/* collector 0: all. i->lock is held. Returns them, linked; they are in no map any more. */
+static struct inlet_ref *remove_refs(struct inlets *i, uint64_t tenant, int64_t collector)
 {
     struct inlet_ref *gone = NULL;
     struct str key;
     size_t at = 0;
     void *value;
 
-    pthread_mutex_lock(&i->lock);
-    remove_owners(i, tenant, collector);
     while (map_next(i->by_source, &at, &key, &value)) {
         struct inlet_ref *r = value;
 
-        if (!is_of(tenant, collector, r->inlet.tenant, r->inlet.collector))
+        if (r->inlet.tenant != tenant || (collector != 0 && r->inlet.collector != collector))
             continue;
         r->next_gone = gone;
         gone = r;
@@ -367,7 +372,11 @@ static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
         map_remove(i->by_source, key_bytes(&k));
         hide_code(r);
     }
-    pthread_mutex_unlock(&i->lock);
+    return gone;
+}
+
+static void unref_all(struct inlet_ref *gone)
+{
     while (gone) {
         struct inlet_ref *r = gone;
 
@@ -378,12 +387,24 @@ static void remove_of(struct inlets *i, uint64_t tenant, int64_t collector)
 
 void inlets_remove_collector(struct inlets *i, uint64_t tenant, int64_t collector)
 {
-    remove_of(i, tenant, collector);
+    struct inlet_ref *gone = NULL;
+
+    pthread_mutex_lock(&i->lock);
+    if (remove_owner(i, tenant, collector)) /* few have one, and many may go at once */
+        gone = remove_refs(i, tenant, collector);
+    pthread_mutex_unlock(&i->lock);
+    unref_all(gone);
 }
 
 void inlets_remove_tenant(struct inlets *i, uint64_t tenant)
 {
-    remove_of(i, tenant, 0);
+    struct inlet_ref *gone;
+
+    pthread_mutex_lock(&i->lock);
+    remove_owners(i, tenant);
+    gone = remove_refs(i, tenant, 0);
+    pthread_mutex_unlock(&i->lock);
+    unref_all(gone);
 }
 
 struct inlet_ref *inlets_find(struct inlets *i, struct str code)

@@ -147,13 +147,14 @@ static bool find_agent(const struct call *c, struct wanted *w)
     struct agents *agents = sumo_realm(c)->agents;
     struct agent agent = {0};
 
-    w->id = 0;
     agents_scan(agents, NULL, 0, meet_namesake, w);
-    if (!(w->id > 0 && agents_get_numbered(agents, c->arena, w->id, &agent)) &&
-        !(agents_get(agents, c->arena, w->name, &agent) && agent.row.name.len == 0))
-        return false;
-    take_agent(&agent, w->out);
-    return true;
+
+    bool found = (w->id > 0 && agents_get_numbered(agents, c->arena, w->id, &agent)) ||
+                 (agents_get(agents, c->arena, w->name, &agent) && agent.row.name.len == 0);
+
+    if (found)
+        take_agent(&agent, w->out);
+    return found;
 }
 
 /* --- answers --- */

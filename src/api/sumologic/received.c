@@ -141,12 +141,10 @@ static struct str default_value(struct str defaults, struct str name)
     return STR("");
 }
 
-/* One line, whatever was in it. */
-static void put_value(struct buf *out, struct str value)
+void received_put_text(struct buf *out, struct str text)
 {
-    value = str_first(str_trim(value), VALUE_MAX);
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = (uint8_t)value.p[i];
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = (uint8_t)text.p[i];
 
         buf_put_byte(out, c < ' ' || c == 0x7f ? ' ' : c);
     }
@@ -163,7 +161,7 @@ static void put_line(struct buf *out, struct str name, const struct str *values,
             continue;
         buf_put_str(out, used == 0 ? name : STR(","));
         buf_put_byte(out, used == 0 ? '=' : ' ');
-        put_value(out, values[i]);
+        received_put_text(out, str_first(str_trim(values[i]), VALUE_MAX));
         used++;
     }
     if (used > 0)

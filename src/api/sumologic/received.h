@@ -23,6 +23,9 @@ struct received_defaults {
 struct str received_metadata(struct arena *a, const struct http_req *req,
                              struct received_defaults defaults, struct str signal);
 
+/* What may be in a line of metadata: control characters, which could begin another, are blanks. */
+void received_put_text(struct buf *out, struct str text);
+
 /* The media type of the data, as far as sinks can send it on. */
 struct str received_type(const struct http_req *req);
 

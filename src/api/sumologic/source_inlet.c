@@ -3,6 +3,7 @@
  * what is called at start and after commits. */
 #include "api/sumologic/internal.h"
 
+#include "api/sumologic/received.h"
 #include "api/sumologic/source_doc.h"
 #include "api/sumologic/source_json.h"
 #include "api/sumologic/source_rules.h"
@@ -10,69 +11,57 @@
 #define METADATA_MAX 65536
 #define FIELDS_MAX   4096 /* of one line; what is more is left out */
 
-/* Of one line: what would begin another is a blank. */
-static void put_value(struct buf *out, struct str value)
-{
-    size_t from = out->len;
-
-    buf_put_str(out, value);
-    for (size_t i = from; i < out->len; i++)
-        if (out->data[i] < ' ' || out->data[i] == 0x7f)
-            out->data[i] = ' ';
-}
-
 static void put_line(struct buf *out, const char *name, struct str value)
 {
     if (value.len == 0)
         return;
     buf_put_str(out, str_of(name));
     buf_put_byte(out, '=');
-    put_value(out, value);
+    received_put_text(out, value);
     buf_put_byte(out, '\n');
 }
 
-/* "fields=team=a, tier=gold": one after the other, and an end if there were any. */
-struct fields_line {
-    struct buf *out;
-    size_t from;
-};
-
-static void put_field(struct fields_line *l, struct str key, struct str value)
+/* "fields=team=a, tier=gold" */
+static void put_fields(struct buf *out, const struct attributes *fields)
 {
-    if (l->out->len - l->from + key.len + value.len > FIELDS_MAX)
-        return;
-    buf_put_str(l->out, l->out->len == l->from ? STR("fields=") : STR(", "));
-    put_value(l->out, key);
-    buf_put_byte(l->out, '=');
-    put_value(l->out, value);
+    size_t from = out->len;
+
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct label *field = &fields->items[i];
+
+        if (out->len - from + field->key.len + field->value.len > FIELDS_MAX)
+            continue;
+        buf_put_str(out, out->len == from ? STR("fields=") : STR(", "));
+        received_put_text(out, field->key);
+        buf_put_byte(out, '=');
+        received_put_text(out, field->value);
+    }
+    if (out->len > from)
+        buf_put_byte(out, '\n');
 }
 
-static void end_fields(struct fields_line *l)
+static struct attributes fields_of(struct arena *a, const struct json_value *map)
 {
-    if (l->out->len > l->from)
-        buf_put_byte(l->out, '\n');
-}
+    struct attributes fields = {0};
 
-static void put_fields(struct buf *out, const struct json_value *fields)
-{
-    struct fields_line l = {out, out->len};
-
-    if (!fields || fields->kind != JSON_KIND_OBJECT)
-        return;
-    json_foreach (v, fields)
-        put_field(&l, v->key, v->text);
-    end_fields(&l);
+    if (!map || map->kind != JSON_KIND_OBJECT)
+        return fields;
+    fields.items = arena_new_array(a, struct label, map->count);
+    json_foreach (v, map)
+        fields.items[fields.count++] = (struct label){v->key, v->text};
+    return fields;
 }
 
 static struct str metadata_of(struct arena *a, const struct json_value *tree)
 {
+    struct attributes fields = fields_of(a, json_find(tree, STR("fields")));
     struct buf out;
 
     buf_init_arena(&out, a, METADATA_MAX);
     put_line(&out, "host", source_text(tree, "hostName"));
     put_line(&out, "name", source_text(tree, "name"));
     put_line(&out, "category", source_text(tree, "category"));
-    put_fields(&out, json_find(tree, STR("fields")));
+    put_fields(&out, &fields);
     return buf_str(&out);
 }
 
@@ -80,14 +69,10 @@ struct str sumo_collector_metadata(struct arena *a, const struct profile *profil
                                    const struct attributes *fields)
 {
     struct buf out;
-    struct fields_line l = {&out, 0};
 
     buf_init_arena(&out, a, METADATA_MAX);
     put_line(&out, "category", profile->category);
-    l.from = out.len;
-    for (size_t i = 0; i < fields->count; i++)
-        put_field(&l, fields->items[i].key, fields->items[i].value);
-    end_fields(&l);
+    put_fields(&out, fields);
     return buf_str(&out);
 }
 

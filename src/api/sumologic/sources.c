@@ -201,13 +201,16 @@ static void door_close(void *arg)
     inlets_remove(d->inlets, d->inlet.tenant, d->inlet.source);
 }
 
-static void doors_follow(const struct call *c, const struct source *row)
+/* False: the source has no door. */
+static bool doors_follow(const struct call *c, const struct source *row)
 {
     struct door *d = arena_new_type(store_tx_arena(c->tx), struct door);
 
     d->inlets = sumo_app(c)->inlets;
-    if (sumo_source_inlet(store_tx_arena(c->tx), row, &d->inlet))
-        store_on_commit(c->tx, door_open, d);
+    if (!sumo_source_inlet(store_tx_arena(c->tx), row, &d->inlet))
+        return false;
+    store_on_commit(c->tx, door_open, d);
+    return true;
 }
 
 /* Two that listen on one port. */
@@ -296,8 +299,7 @@ static int create_write(struct call *c, struct fail *f)
         check_room(c, col.id, 1, (int64_t)row.body.len, f) < 0 ||
         source_create_as(c->tx, c->caller, id, &row, f) < 0)
         return -1;
-    doors_follow(c, &row);
-    if (col.is_hosted)
+    if (doors_follow(c, &row)) /* then the collector is a hosted one */
         sumo_inlets_follow(c, &col.hosted);
     sumo_etag(c, source_doc_etag(c->arena, &doc));
     c->status = 201;

@@ -117,13 +117,13 @@ class Server:
         self.env = environment(**(env or {}))
         self.exit_code = exit_code
         self.process = None
-        self.told = False  # to end: a second SIGTERM would cut the drain short
         self.killed = False  # once, on this directory
         self.endpoints = []
 
     # -- life
 
     def spawn(self):
+        self.told = False  # to end: a second SIGTERM would cut the drain short
         command = [BINARY, "serve", "--data", str(self.data)]
         for address in self.listen:
             command += ["--listen", address]

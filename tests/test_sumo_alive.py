@@ -81,7 +81,6 @@ def test_what_was_seen_survives_the_server(tmp_path):
         before = collector.seen()["lastSeenAlive"]
         server.stop()
         sumo.hang_up()
-        server.told = False
         server.start()
         assert collector.seen()["lastSeenAlive"] == before
         assert collector.seen()["alive"] is True
@@ -93,7 +92,6 @@ def age(server, sumo, days):
     """Writes into the past when each collector was last seen."""
     server.stop()
     sumo.hang_up()
-    server.told = False
     database, = server.data.glob("*.db")
     db = sqlite3.connect(database)
     with db:

@@ -190,7 +190,6 @@ def away(tmp_path):
 def comes_back(server, one, after):
     def start(pauses):
         if pauses == after:
-            server.told = False
             server.start()
     one.on_pause = start
 

@@ -178,7 +178,6 @@ def test_sources_inherit_from_their_collector(tmp_path):
         assert said(3) == ("said", "k=v, tier=gold, team=a, zone=b")
         server.stop()
         sumo.hang_up()
-        server.told = False
         server.start()
         door.give(b"after a restart")
         assert said(4) == ("home/category", "tier=gold, team=a, zone=b")
@@ -783,7 +782,6 @@ def test_a_url_survives_the_server(tmp_path):
             {"name": "r", "filterType": "Mask", "regexp": "(x)", "mask": "*"}])
         server.stop()
         sumo.hang_up()
-        server.told = False
         server.start()
         door.give(b"x")
         record = door.one()

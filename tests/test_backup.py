@@ -490,12 +490,18 @@ def test_damage_is_told(kept, damage):
     assert any(told in line for line in findings(kept.data)), findings(kept.data)
 
 
+def deliveries_that_failed(server):
+    return sum(line["msg"] == "a sink could not deliver; it will try again"
+               for line in server.lines())
+
+
 @pytest.mark.parametrize("damage", [in_the_spool, cut_in_the_spool, build_gone, build_changed],
                          ids=lambda d: d.__name__)
 def test_a_running_server_tells_damage(kept, damage):
+    before = deliveries_that_failed(kept)  # the log is that of both processes
     with once_more(kept) as server:
         # From then on the sink has what it would read next: it gives up no file that is damaged.
-        server.wait_for_line(msg="a sink could not deliver; it will try again")
+        wait_for("a delivery to fail", lambda: deliveries_that_failed(server) > before)
         told = damage(server)
         assert any(told in line for line in findings("--data", server.data))
         assert server.request("GET", "/livez").status == 200
